@@ -1,0 +1,44 @@
+# Dropforge. `make demo` shows it; `make test` proves it. Each installs what it needs into .venv.
+
+SHELL := /bin/bash
+PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,$(if $(shell $(p) -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo yes),$(p),)))
+BIN := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint lock clean
+
+# List the recipes.
+help:
+	@awk '/^# /{c=substr($$0,3)} /^[a-z-]+:/{sub(/:.*/,"",$$1); printf "  make %-8s %s\n",$$1,c}' $(MAKEFILE_LIST)
+
+$(READY): pyproject.toml requirements.txt
+	@test -n "$(PYTHON)" || { echo "Dropforge needs Python 3.11, 3.12 or 3.13 with venv: install one, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Setting up .venv with $$($(PYTHON) --version) (once; about a minute)"
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# Run the whole chain on this machine: drop, validate, tune, measure, deploy, predict.
+demo: $(READY)
+	@$(BIN)/dropforge local demo
+
+# Check style and types, then run every test.
+test: lint
+	@$(BIN)/python -m pytest
+
+# Check style and types only.
+lint: $(READY)
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
+
+# Pin the dependencies anew (requirements.txt) after a change to pyproject.toml.
+lock: $(READY)
+	@$(BIN)/python -m pip install --quiet uv
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --extra dev pyproject.toml --output-file requirements.txt
+
+# Remove everything that these recipes made.
+clean:
+	@rm -rf .venv .dropforge .mypy_cache .ruff_cache .pytest_cache
