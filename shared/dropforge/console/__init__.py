@@ -1,1 +1,1 @@
-"""Placeholder."""
+"""Pages over the ledger, for people."""

@@ -1,1 +1,1 @@
-"""Placeholder."""
+"""The ports over Google's client libraries."""

@@ -1,0 +1,12 @@
+"""Trigger: HTTP, for people. Reads the ledger; changes nothing."""
+
+import functions_framework
+from flask import Request, Response
+
+from dropforge.console.pages import respond
+
+
+@functions_framework.http
+def console(request: Request) -> Response:
+    """Show what is happening."""
+    return respond(request)

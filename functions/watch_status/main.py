@@ -1,0 +1,14 @@
+"""Trigger: watch-requests, every minute. Publishes job-complete, model-deployed, notices."""
+
+import functions_framework
+from cloudevents.http import CloudEvent
+
+from dropforge import wire
+from dropforge.delivery import deliver
+from dropforge.workers.watch import watch
+
+
+@functions_framework.cloud_event
+def watch_status(event: CloudEvent) -> None:
+    """Look at every job and deployment that is in flight."""
+    deliver(event, read=wire.tick, work=watch)

@@ -1,0 +1,43 @@
+"""Google's errors, translated where they enter: the rest of Dropforge knows only its own."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import google.auth.exceptions
+import requests
+from google.api_core import exceptions as google
+
+from dropforge.domain.errors import Conflict, DropforgeError, Exhausted, Misconfigured, Missing, Refused, Unavailable
+
+# The most telling first: each is matched by class, and some are subclasses of others.
+_TRANSLATIONS: tuple[tuple[type[Exception], type[DropforgeError]], ...] = (
+    (google.PreconditionFailed, Conflict),
+    (google.NotFound, Missing),
+    (google.ResourceExhausted, Exhausted),
+    (google.TooManyRequests, Unavailable),
+    (google.Forbidden, Misconfigured),
+    (google.Unauthorized, Misconfigured),
+    (google.AlreadyExists, Conflict),
+    (google.Conflict, Conflict),
+    (google.ClientError, Refused),
+    (google.GoogleAPIError, Unavailable),
+    (google.auth.exceptions.DefaultCredentialsError, Misconfigured),
+    (google.auth.exceptions.GoogleAuthError, Unavailable),
+    (requests.RequestException, Unavailable),
+    (TimeoutError, Unavailable),
+    (ConnectionError, Unavailable),
+)
+
+
+@contextmanager
+def translated(what: str) -> Iterator[None]:
+    """Raise our errors instead of Google's.
+
+    Args:
+        what: What was being done, for the message: `reading gs://bucket/name`.
+    """
+    try:
+        yield
+    except tuple(theirs for theirs, _ in _TRANSLATIONS) as error:
+        ours = next(ours for theirs, ours in _TRANSLATIONS if isinstance(error, theirs))
+        raise ours(f"{what}: {getattr(error, 'message', None) or error}") from error

@@ -1,0 +1,261 @@
+"""Vertex AI as a tuner and as a host of models, over its REST interface.
+
+`aiplatform_v1`'s generated clients, not the high-level package: half the import time, nothing polled behind one's
+back, no template downloaded by the caller (the service does that itself).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from google.api_core.exceptions import AlreadyExists
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import aiplatform_v1 as vertex
+from google.cloud.aiplatform_v1.types import PipelineState, PipelineTaskDetail
+from google.longrunning.operations_pb2 import GetOperationRequest, ListOperationsRequest
+from google.protobuf import json_format, struct_pb2
+from google.rpc import code_pb2
+
+from dropforge.adapters.google.faults import translated
+from dropforge.domain.errors import Conflict, Foreign, Missing, Refused, Unavailable
+from dropforge.domain.jobs import JobState, Look, Order, fault_of
+from dropforge.domain.probe import Text
+from dropforge.domain.runs import Fault, Tuned
+from dropforge.ports import Operation
+from dropforge.settings import Settings
+
+_PATIENCE = 60.0  # seconds for one call
+
+_STATES = {
+    PipelineState.PIPELINE_STATE_UNSPECIFIED: JobState.WAITING,
+    PipelineState.PIPELINE_STATE_QUEUED: JobState.WAITING,
+    PipelineState.PIPELINE_STATE_PENDING: JobState.WAITING,
+    PipelineState.PIPELINE_STATE_RUNNING: JobState.RUNNING,
+    PipelineState.PIPELINE_STATE_CANCELLING: JobState.RUNNING,  # it bills until it has stopped
+    PipelineState.PIPELINE_STATE_SUCCEEDED: JobState.SUCCEEDED,
+    PipelineState.PIPELINE_STATE_FAILED: JobState.FAILED,
+    PipelineState.PIPELINE_STATE_CANCELLED: JobState.CANCELLED,
+    PipelineState.PIPELINE_STATE_PAUSED: JobState.PAUSED,
+}
+
+
+class Vertex:
+    """One project's Vertex AI in one region. Keeps `Tuner` and `ModelHost`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._operator = settings.operator
+        self._parent = f"projects/{settings.project}/locations/{settings.location}"
+        address = settings.vertex_endpoint
+        options: dict[str, Any] = {"transport": "rest", "client_options": {"api_endpoint": address}}
+        if address.startswith("http://"):
+            options["credentials"] = AnonymousCredentials()  # a token must never go over an open line
+        with translated(f"connecting to Vertex AI at {address}"):
+            self._pipelines: Any = vertex.PipelineServiceClient(**options)
+            self._endpoints: Any = vertex.EndpointServiceClient(**options)
+            self._predictions: Any = vertex.PredictionServiceClient(**options)
+
+    # Tuner
+
+    def submit(self, order: Order) -> str:
+        """See `Tuner.submit`."""
+        operator = self._operator
+        parameters = dict(order.parameters)
+        job: dict[str, Any] = {
+            "display_name": order.display_name,
+            "template_uri": order.template,
+            "labels": dict(order.labels),
+            "service_account": operator.service_account,
+            "network": operator.network,
+        }
+        if operator.encryption_key:
+            job["encryption_spec"] = {"kms_key_name": operator.encryption_key}
+            if "learning_rate_multiplier" in parameters:  # the second family takes the key as a parameter too
+                parameters["encryption_spec_key_name"] = operator.encryption_key
+        runtime = vertex.PipelineJob.RuntimeConfig(gcs_output_directory=order.output, parameter_values=parameters)
+        try:
+            with translated(f"submitting job {order.id}"):
+                created = self._pipelines.create_pipeline_job(
+                    parent=self._parent,
+                    pipeline_job=vertex.PipelineJob(**job, runtime_config=runtime),
+                    pipeline_job_id=order.id,
+                    timeout=_PATIENCE,
+                )
+        except Conflict:
+            return self._adopt(order)
+        return str(created.name)
+
+    def _adopt(self, order: Order) -> str:
+        name = f"{self._parent}/pipelineJobs/{order.id}"
+        found = self._job(name)
+        ours = dict(found.labels)
+        if any(ours.get(key) != value for key, value in order.labels.items()):
+            raise Foreign(f"{name} exists, but its labels say that it is not run {order.id}: remove or rename that job")
+        return str(found.name)
+
+    def look(self, job: str) -> Look:
+        """See `Tuner.look`."""
+        found = self._job(job)
+        state = _STATES[found.state]
+        if state is JobState.SUCCEEDED:
+            tuned = _tuned(found)
+            if tuned is None:
+                fault = fault_of("INTERNAL", "the job succeeded, but its uploader names no model", "uploader")
+                return Look(state=JobState.FAILED, fault=fault)
+            return Look(state=state, tuned=tuned)
+        if state is JobState.FAILED:
+            return Look(state=state, fault=_failure(found))
+        return Look(state=state)
+
+    def _job(self, name: str) -> Any:  # noqa: ANN401 - Google's client has no types
+        with translated(f"looking at {name}"):
+            return self._pipelines.get_pipeline_job(name=name, timeout=_PATIENCE)
+
+    # Model host
+
+    def endpoint(self, run_id: str) -> str:
+        """See `ModelHost.endpoint`."""
+        return f"{self._parent}/endpoints/{run_id}"
+
+    def create_endpoint(self, run_id: str, labels: Mapping[str, str]) -> str:
+        """See `ModelHost.create_endpoint`."""
+        key = self._operator.encryption_key
+        endpoint = vertex.Endpoint(
+            display_name=run_id, labels=dict(labels), **({"encryption_spec": {"kms_key_name": key}} if key else {})
+        )
+        request = vertex.CreateEndpointRequest(parent=self._parent, endpoint=endpoint, endpoint_id=run_id)
+        return self._started(
+            f"creating endpoint {run_id}", lambda: self._endpoints.create_endpoint(request=request, timeout=_PATIENCE)
+        )
+
+    def deploy(self, endpoint: str, model: str, deployed_model: str, name: str) -> str:
+        """See `ModelHost.deploy`."""
+        machines = self._operator.serving
+        request = vertex.DeployModelRequest(
+            endpoint=endpoint,
+            deployed_model=vertex.DeployedModel(
+                id=deployed_model,
+                model=model,
+                display_name=name,
+                dedicated_resources=vertex.DedicatedResources(
+                    machine_spec=vertex.MachineSpec(
+                        machine_type=machines.machine_type,
+                        accelerator_type=machines.accelerator_type,
+                        accelerator_count=machines.accelerator_count,
+                    ),
+                    min_replica_count=1,
+                    max_replica_count=1,
+                ),
+            ),
+            traffic_split={"0": 100},  # "0" is the model that this very request deploys
+        )
+        if self.serves(endpoint, deployed_model):
+            return ""
+        if under_way := self._deploying(endpoint):
+            return under_way
+        return self._started(
+            f"deploying {model} on {endpoint}", lambda: self._endpoints.deploy_model(request=request, timeout=_PATIENCE)
+        )
+
+    def serves(self, endpoint: str, deployed_model: str) -> bool:
+        """See `ModelHost.serves`."""
+        return any(deployed.id == deployed_model for deployed in self._endpoint(endpoint).deployed_models)
+
+    def operation(self, name: str) -> Operation:
+        """See `ModelHost.operation`."""
+        with translated(f"looking at {name}"):
+            found = self._endpoints.get_operation(GetOperationRequest(name=name), timeout=_PATIENCE)
+        if found.HasField("error"):
+            return Operation(done=True, fault=_fault(found.error.code, found.error.message))
+        return Operation(done=bool(found.done))
+
+    def discard(self, endpoint: str, deployed_model: str) -> None:
+        """See `ModelHost.discard`."""
+        try:
+            if self.serves(endpoint, deployed_model):
+                self._started(
+                    f"undeploying from {endpoint}",
+                    lambda: self._endpoints.undeploy_model(
+                        endpoint=endpoint, deployed_model_id=deployed_model, timeout=_PATIENCE
+                    ),
+                )
+                raise Unavailable(f"{endpoint} is being emptied: it is removed at the next try")
+            with translated(f"deleting {endpoint}"):
+                self._endpoints.delete_endpoint(name=endpoint, timeout=_PATIENCE)
+        except Missing:
+            return
+        except Refused as error:  # right after an undeployment the service may still hold on to it
+            raise Unavailable(str(error)) from error
+
+    def predict(self, endpoint: str, texts: Sequence[Text], task_type: str) -> list[list[float]]:
+        """See `ModelHost.predict`."""
+        instances = [
+            json_format.ParseDict(
+                {"content": text.text, "task_type": task_type, "title": text.title}, struct_pb2.Value()
+            )
+            for text in texts
+        ]
+        with translated(f"predicting on {endpoint}"):
+            answer = self._predictions.predict(endpoint=endpoint, instances=instances, timeout=_PATIENCE)
+        return [_vector(prediction) for prediction in answer.predictions]
+
+    def _endpoint(self, name: str) -> Any:  # noqa: ANN401 - Google's client has no types
+        with translated(f"looking at {name}"):
+            return self._endpoints.get_endpoint(name=name, timeout=_PATIENCE)
+
+    def _deploying(self, endpoint: str) -> str:
+        """A deployment that is on its way on this endpoint, whose name a crash may have lost; empty for none."""
+        with translated(f"listing the operations of {endpoint}"):
+            found = self._endpoints.list_operations(ListOperationsRequest(name=endpoint), timeout=_PATIENCE)
+        under_way = (
+            operation.name
+            for operation in found.operations
+            if not operation.done and operation.metadata.type_url.endswith("DeployModelOperationMetadata")
+        )
+        return str(next(under_way, ""))
+
+    @staticmethod
+    def _started(what: str, start: Callable[[], Any]) -> str:
+        """Start a long operation and give its name; empty when its effect is there or on its way already."""
+        with translated(what):
+            try:
+                return str(start().operation.name)
+            except AlreadyExists:
+                return ""
+
+
+def _tuned(job: Any) -> Tuned | None:  # noqa: ANN401 - Google's client has no types
+    """What a finished job left, from its tasks: matched by a part of their names, as Google's own package does."""
+    uploader, evaluator = _task(job, "uploader"), _task(job, "evaluator")
+    model = str(uploader.execution.metadata.get("output:model_resource_name", "")) if uploader else ""
+    metrics: dict[str, float] = {}
+    if evaluator and "metrics" in evaluator.outputs:
+        for artifact in evaluator.outputs["metrics"].artifacts:
+            metrics |= {
+                str(key): float(value)
+                for key, value in dict(artifact.metadata).items()
+                if isinstance(value, int | float) and not isinstance(value, bool)
+            }
+    return Tuned(model=model, metrics=metrics) if model else None
+
+
+def _task(job: Any, part: str) -> Any:  # noqa: ANN401 - Google's client has no types
+    return next((task for task in job.job_detail.task_details if part in task.task_name), None)
+
+
+def _failure(job: Any) -> Fault:  # noqa: ANN401 - Google's client has no types
+    failed = (task for task in job.job_detail.task_details if task.state == PipelineTaskDetail.State.FAILED)
+    task = next((task for task in failed if task.error.code), None)
+    if task is not None:
+        return _fault(task.error.code, task.error.message, task.task_name)
+    return _fault(job.error.code, job.error.message or "the service gave no reason")
+
+
+def _fault(code: int, message: str, step: str = "") -> Fault:
+    name = code_pb2.Code.Name(code) if code in code_pb2.Code.values() else f"CODE_{code}"
+    return fault_of(name, message, step)
+
+
+def _vector(prediction: Any) -> list[float]:  # noqa: ANN401 - Google's client has no types
+    """A tuned endpoint answers bare vectors, a base model wraps them."""
+    if isinstance(prediction, Mapping):
+        prediction = prediction["embeddings"]["values"]
+    return [float(value) for value in prediction]

@@ -1,0 +1,257 @@
+"""Every port in memory: strict, deterministic, time only when told.
+
+They keep the same promises as the adapters over Google's libraries (one contract test class runs over both), and show
+what happened: tests read `bus.published`, `notifier.told`, `tuner.jobs`.
+"""
+
+import base64
+import io
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import BinaryIO
+
+import google_crc32c
+
+from dropforge.domain.errors import Conflict, Foreign, Missing, Refused
+from dropforge.domain.events import Event
+from dropforge.domain.files import StoredFile
+from dropforge.domain.jobs import JobState, Look, Order
+from dropforge.domain.messages import Message
+from dropforge.domain.probe import Text
+from dropforge.domain.runs import Fault, Tuned
+from dropforge.ports import NEW, Operation
+
+
+class ManualClock:
+    """Time that moves when it is told to, and by as much as somebody sleeps."""
+
+    def __init__(self, start: datetime = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)) -> None:
+        self._now = start
+
+    def now(self) -> datetime:
+        """The present moment."""
+        return self._now
+
+    def sleep(self, seconds: float) -> None:
+        """Move on by as much."""
+        self.advance(max(seconds, 0))
+
+    def advance(self, seconds: float) -> None:
+        """Move on."""
+        self._now += timedelta(seconds=seconds)
+
+
+@dataclass
+class _Object:
+    file: StoredFile
+    data: bytes
+
+
+class MemoryDisk:
+    """What the buckets of one world share: the objects of all of them, and the generations."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self.clock = clock
+        self.generations = itertools.count(1_700_000_000_000_001)
+        self.buckets: dict[str, dict[str, _Object]] = {}
+
+
+class MemoryStore:
+    """A bucket without versioning."""
+
+    def __init__(self, disk: MemoryDisk, bucket: str) -> None:
+        self._disk = disk
+        self._bucket = bucket
+        self._objects = disk.buckets.setdefault(bucket, {})
+
+    @property
+    def bucket(self) -> str:
+        """The bucket's name."""
+        return self._bucket
+
+    def list(self, prefix: str) -> Iterator[StoredFile]:
+        """See `ObjectStore.list`."""
+        return iter([self._objects[name].file for name in sorted(self._objects) if name.startswith(prefix)])
+
+    def read(self, name: str) -> tuple[bytes, int]:
+        """See `ObjectStore.read`."""
+        found = self._objects.get(name)
+        if found is None:
+            raise Missing(f"gs://{self.bucket}/{name} is not there")
+        return found.data, found.file.generation
+
+    def open(self, file: StoredFile) -> BinaryIO:
+        """See `ObjectStore.open`."""
+        return io.BytesIO(self._exactly(file).data)
+
+    def write(self, name: str, data: bytes, *, replacing: int | None, metadata: Mapping[str, str] | None = None) -> int:
+        """See `ObjectStore.write`."""
+        there = self._objects.get(name)
+        if replacing is not None and replacing != (there.file.generation if there else NEW):
+            raise Conflict(f"gs://{self.bucket}/{name} is another generation than {replacing}")
+        checksum = base64.b64encode(google_crc32c.value(data).to_bytes(4, "big")).decode()
+        file = StoredFile(
+            bucket=self.bucket,
+            name=name,
+            generation=next(self._disk.generations),
+            size=len(data),
+            crc32c=checksum,
+            updated=self._disk.clock.now(),
+            metadata=dict(metadata or {}),
+        )
+        self._objects[name] = _Object(file, data)
+        return file.generation
+
+    def copy_from(self, file: StoredFile, name: str) -> None:
+        """See `ObjectStore.copy_from`."""
+        data = self._exactly(file).data
+        if name not in self._objects:
+            self.write(name, data, replacing=NEW)
+
+    def delete(self, name: str) -> None:
+        """See `ObjectStore.delete`."""
+        self._objects.pop(name, None)
+
+    def _exactly(self, file: StoredFile) -> _Object:
+        found = self._disk.buckets.get(file.bucket, {}).get(file.name)
+        if found is None or found.file.generation != file.generation:
+            raise Missing(f"{file.uri}#{file.generation} is gone")
+        return found
+
+
+class MemoryBus:
+    """Keeps what was published, in order."""
+
+    def __init__(self) -> None:
+        self.published: list[Event] = []
+
+    def publish(self, event: Event) -> None:
+        """See `EventBus.publish`."""
+        self.published.append(event)
+
+
+@dataclass
+class MemoryTuner:
+    """Jobs that end when a test says how."""
+
+    jobs: dict[str, Order] = field(default_factory=dict)
+    looks: dict[str, Look] = field(default_factory=dict)
+    refuses: str = ""
+
+    def submit(self, order: Order) -> str:
+        """See `Tuner.submit`."""
+        if self.refuses:
+            raise Refused(self.refuses)
+        name = f"projects/p/locations/l/pipelineJobs/{order.id}"
+        taken = self.jobs.setdefault(name, order)
+        if taken.labels != order.labels:
+            raise Foreign(f"{name} is not run {order.id}")
+        self.looks.setdefault(name, Look(state=JobState.WAITING))
+        return name
+
+    def look(self, job: str) -> Look:
+        """See `Tuner.look`."""
+        if job not in self.looks:
+            raise Missing(f"there is no {job}")
+        return self.looks[job]
+
+    def end(self, job: str, state: JobState, *, metrics: dict[str, float] | None = None) -> None:
+        """End a job as it would end by itself."""
+        name = job.rpartition("/")[2]
+        tuned = Tuned(model=f"projects/p/locations/l/models/{name}", metrics=metrics or {})
+        fault = Fault(code="INTERNAL", message="no more memory", step="text-embedding-trainer", blame="system_error")
+        self.looks[job] = Look(
+            state=state,
+            tuned=tuned if state is JobState.SUCCEEDED else None,
+            fault=fault if state is JobState.FAILED else None,
+        )
+
+
+@dataclass
+class _Endpoint:
+    deployed: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class MemoryHost:
+    """Endpoints whose operations end when they are next looked at."""
+
+    endpoints: dict[str, _Endpoint] = field(default_factory=dict)
+    operations: dict[str, Operation] = field(default_factory=dict)
+    deployments: int = 0
+    fails: Fault | None = None
+    wrong: bool = False
+
+    def endpoint(self, run_id: str) -> str:
+        """See `ModelHost.endpoint`."""
+        return f"projects/p/locations/l/endpoints/{run_id}"
+
+    def create_endpoint(self, run_id: str, labels: Mapping[str, str]) -> str:
+        """See `ModelHost.create_endpoint`."""
+        if not labels:
+            raise Refused("an endpoint of ours carries labels")
+        name = self.endpoint(run_id)
+        if name in self.endpoints:
+            return ""
+        self.endpoints[name] = _Endpoint()
+        return self._start(name, None)
+
+    def deploy(self, endpoint: str, model: str, deployed_model: str, name: str) -> str:
+        """See `ModelHost.deploy`."""
+        there = self._there(endpoint)
+        if deployed_model in there.deployed:
+            return ""
+        if not (len(deployed_model) <= 10 and deployed_model.isdigit() and name):
+            raise Refused(f"{deployed_model} is no id of a deployed model")
+        self.deployments += 1
+        if self.fails is None:
+            there.deployed[deployed_model] = model
+        return self._start(endpoint, self.fails)
+
+    def serves(self, endpoint: str, deployed_model: str) -> bool:
+        """See `ModelHost.serves`."""
+        return deployed_model in self._there(endpoint).deployed
+
+    def operation(self, name: str) -> Operation:
+        """See `ModelHost.operation`."""
+        if name not in self.operations:
+            raise Missing(f"there is no {name}")
+        found = self.operations[name]
+        self.operations[name] = replace(found, done=True)
+        return self.operations[name]
+
+    def discard(self, endpoint: str, deployed_model: str) -> None:
+        """See `ModelHost.discard`."""
+        if endpoint in self.endpoints:
+            self.endpoints[endpoint].deployed.pop(deployed_model, None)
+            del self.endpoints[endpoint]
+
+    def predict(self, endpoint: str, texts: Sequence[Text], task_type: str) -> list[list[float]]:
+        """Vectors of three numbers: a text's own place among the texts of the request, so that pairs agree."""
+        if not self._there(endpoint).deployed or not task_type:
+            raise Refused("nothing is deployed there")
+        places = range(len(texts))
+        return [[1.0, 0.0, 0.0] if self.wrong else [1.0, float(place), float(place**2)] for place in places]
+
+    def _there(self, endpoint: str) -> _Endpoint:
+        if endpoint not in self.endpoints:
+            raise Missing(f"there is no {endpoint}")
+        return self.endpoints[endpoint]
+
+    def _start(self, endpoint: str, fault: Fault | None) -> str:
+        name = f"{endpoint}/operations/{len(self.operations) + 1}"
+        self.operations[name] = Operation(done=False, fault=fault)
+        return name
+
+
+class MemoryNotifier:
+    """Keeps what people were told."""
+
+    def __init__(self) -> None:
+        self.told: list[Message] = []
+
+    def tell(self, message: Message) -> None:
+        """See `Notifier.tell`."""
+        self.told.append(message)

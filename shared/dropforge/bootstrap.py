@@ -1,0 +1,129 @@
+"""The composition: the only chooser of adapters.
+
+Each is made, and imported, when a worker first names it: a function starts with what it uses and nothing more.
+"""
+
+import inspect
+import threading
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from dropforge import logs, settings
+from dropforge.claims import Claims
+from dropforge.ledger import Ledger
+from dropforge.ports import Clock, EventBus, ModelHost, Notifier, ObjectStore, Tuner
+from dropforge.progress import Progress
+from dropforge.settings import Settings
+
+if TYPE_CHECKING:
+    from dropforge.adapters.google.vertex import Vertex
+    from dropforge.workers.outcome import Outcome
+
+
+class Ports:
+    """Everything that a worker may name, made on first use."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def clock(self) -> Clock:
+        """The machine's clock."""
+        from dropforge.adapters.clock import SystemClock
+
+        return SystemClock()
+
+    @cached_property
+    def drop(self) -> ObjectStore:
+        """The bucket that datasets are dropped into."""
+        return self._bucket(self.settings.drop_bucket)
+
+    @cached_property
+    def state(self) -> ObjectStore:
+        """The bucket that holds the ledger and the runs' data."""
+        return self._bucket(self.settings.state_bucket)
+
+    @cached_property
+    def bus(self) -> EventBus:
+        """Where events are published."""
+        from dropforge.adapters.google.pubsub import PubSubBus
+
+        return PubSubBus(self.settings.project)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The record of every run."""
+        return Ledger(self.state)
+
+    @cached_property
+    def claims(self) -> Claims:
+        """Leases for what no service makes idempotent."""
+        return Claims(self.state, self.clock)
+
+    @cached_property
+    def progress(self) -> Progress:
+        """Moves runs on and tells of it."""
+        return Progress(self.ledger, self.bus, self.clock, self.settings.links)
+
+    @cached_property
+    def tuner(self) -> Tuner:
+        """Where tuning jobs run."""
+        return self._vertex
+
+    @cached_property
+    def host(self) -> ModelHost:
+        """Where models are served."""
+        return self._vertex
+
+    @cached_property
+    def notifier(self) -> Notifier:
+        """Who tells people."""
+        from dropforge.adapters.slack import SlackNotifier
+
+        return SlackNotifier(self.settings.slack_url)
+
+    @cached_property
+    def _vertex(self) -> "Vertex":
+        from dropforge.adapters.google.vertex import Vertex
+
+        return Vertex(self.settings)
+
+    def _bucket(self, name: str) -> ObjectStore:
+        from dropforge.adapters.google.storage import CloudStorage
+
+        return CloudStorage(self.settings.project, name)
+
+
+_lock = threading.RLock()
+_ports: Ports | None = None
+
+
+def ports() -> Ports:
+    """This process's ports, from its environment.
+
+    Raises:
+        Misconfigured: A setting is missing.
+    """
+    global _ports  # noqa: PLW0603 - one composition a process, made when the first event comes
+    with _lock:
+        if _ports is None:
+            logs.set_up()
+            _ports = Ports(settings.load())
+        return _ports
+
+
+def use(chosen: Ports | None) -> None:
+    """Take these ports instead of those of the environment; None goes back to them. For rehearsals and tests."""
+    global _ports  # noqa: PLW0603 - see `ports`
+    with _lock:
+        _ports = chosen
+
+
+def perform(work: Callable[..., "Outcome"], event: Any) -> "Outcome":  # noqa: ANN401 - whatever the worker takes
+    """Call a worker with an event and the ports that its keyword parameters name."""
+    wanted = [name for name, given in inspect.signature(work).parameters.items() if given.kind is given.KEYWORD_ONLY]
+    made = ports()
+    with _lock:  # threads of one process must not make two clients of a kind
+        named = {name: getattr(made, name) for name in wanted}
+    return work(event, **named)

@@ -1,0 +1,80 @@
+"""Claims: who is doing something that no service makes idempotent, such as posting to Slack.
+
+A claim is a lease. It is taken before the work, expires, and is marked done after it: a crash in between delays the
+work until the lease has run out, and repeats it at most once.
+"""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum, auto
+from urllib.parse import quote
+
+from dropforge import wire
+from dropforge.domain.errors import Conflict, Missing
+from dropforge.ports import NEW, Clock, ObjectStore
+
+
+class Claimed(Enum):
+    """What came of asking for a claim."""
+
+    MINE = auto()
+    DONE = auto()
+    BUSY = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class _Lease:
+    holder: str
+    until: datetime
+    done: bool = False
+
+
+class Claims:
+    """Leases, as objects `claims/NAME` in the state bucket."""
+
+    def __init__(self, state: ObjectStore, clock: Clock) -> None:
+        self._state = state
+        self._clock = clock
+        self._holder = secrets.token_hex(8)
+
+    def take(self, name: str, *, lasting: timedelta) -> Claimed:
+        """Ask for a claim: MINE until it runs out, DONE when the work was finished, BUSY while another holds it."""
+        lease = _Lease(self._holder + secrets.token_hex(4), self._clock.now() + lasting)
+        try:
+            stored, replacing = self._read(name)
+        except Missing:
+            replacing = NEW
+        else:
+            if stored.done:
+                return Claimed.DONE
+            if stored.until > self._clock.now():
+                return Claimed.BUSY
+        try:
+            self._state.write(_path(name), wire.encode(lease), replacing=replacing)
+        except Conflict:
+            try:
+                stored, _ = self._read(name)
+            except Missing:  # taken and given back in between
+                return Claimed.BUSY
+            if stored.holder == lease.holder:  # refused by its own first try, whose answer was lost
+                return Claimed.MINE
+            return Claimed.DONE if stored.done else Claimed.BUSY
+        return Claimed.MINE
+
+    def finish(self, name: str) -> None:
+        """Mark the work as done, whoever holds the claim by now: it is done."""
+        done = _Lease(self._holder, self._clock.now(), done=True)
+        self._state.write(_path(name), wire.encode(done), replacing=None)
+
+    def release(self, name: str) -> None:
+        """Give a claim back undone, so that the next try need not wait for its end."""
+        self._state.delete(_path(name))
+
+    def _read(self, name: str) -> tuple[_Lease, int]:
+        data, generation = self._state.read(_path(name))
+        return wire.decode(data, _Lease, _path(name)), generation
+
+
+def _path(name: str) -> str:
+    return "claims/" + quote(name, safe="")

@@ -1,0 +1,124 @@
+"""A dataset folder: which files it has, whether it is complete, which file speaks for it."""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from difflib import get_close_matches
+from functools import cached_property
+
+from dropforge.domain.files import Pin, StoredFile
+
+ROOT = "datasets/"
+CORPUS = "corpus.jsonl"
+QUERIES = "queries.jsonl"
+TRAINING_LABELS = "training_label.tsv"
+TEST_LABELS = "test_label.tsv"
+VALIDATION_LABELS = "validation_label.tsv"
+TUNING = "tuning.yaml"
+MANIFEST = "MANIFEST.json"
+
+REQUIRED = (CORPUS, QUERIES, TRAINING_LABELS, TEST_LABELS)
+DATA = (*REQUIRED, VALIDATION_LABELS)
+KNOWN = (*DATA, TUNING, MANIFEST)
+
+NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
+# Left by uploaders on their way: a partial download's name, an editor's backup, a hidden file, a folder's placeholder.
+_PASSING = re.compile(r"(^|/)\.|\.(part|tmp|crdownload|gstmp)$|~$|/$|^$")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an object lies: the dataset's name as written (not yet checked), and the file's name in its folder."""
+
+    dataset: str
+    file: str
+
+    @property
+    def is_well_named(self) -> bool:
+        """Whether the dataset's name is one that may be trained."""
+        return NAME.fullmatch(self.dataset) is not None
+
+
+def place_of(object_name: str) -> Place | None:
+    """Read `datasets/NAME/FILE`; None for whatever is no file of a dataset: other prefixes, deeper folders, leftovers."""
+    if not object_name.startswith(ROOT):
+        return None
+    dataset, slash, file = object_name.removeprefix(ROOT).partition("/")
+    if not slash or "/" in file or _PASSING.search(file):
+        return None
+    return Place(dataset, file)
+
+
+@dataclass(frozen=True)
+class Folder:
+    """What a dataset's folder holds at one moment."""
+
+    dataset: str
+    files: tuple[StoredFile, ...]
+
+    @classmethod
+    def of(cls, dataset: str, listing: Iterable[StoredFile]) -> "Folder":
+        """Keep the files of `datasets/DATASET/`, leaving out uploaders' leftovers and zero-byte ghosts.
+
+        A bucket mounted as a file system writes an empty object first (gcsfuse), so an empty file is one that has
+        not arrived.
+        """
+        mine = (file for file in listing if (place := place_of(file.name)) and place.dataset == dataset)
+        return cls(dataset, tuple(file for file in mine if file.size > 0))
+
+    @cached_property
+    def by_name(self) -> dict[str, StoredFile]:
+        """The files by their name in the folder."""
+        return {file.name.rpartition("/")[2]: file for file in self.files}
+
+    @property
+    def prefix(self) -> str:
+        """The folder's prefix, ending in a slash."""
+        return f"{ROOT}{self.dataset}/"
+
+    @property
+    def newest(self) -> StoredFile | None:
+        """The file that was finalized last: its event speaks for the folder, so that one handler settles a drop."""
+        known = [file for name, file in self.by_name.items() if name in KNOWN]
+        return max(known, key=lambda file: (file.updated, file.generation, file.name), default=None)
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """Names that mean nothing to a dataset, sorted."""
+        return tuple(sorted(name for name in self.by_name if name not in KNOWN))
+
+    def missing(self, *, split_test_labels: bool) -> tuple[str, ...]:
+        """The required files that are not there; the test labels are optional when the service splits them off."""
+        optional = {TEST_LABELS} if split_test_labels else set()
+        return tuple(name for name in REQUIRED if name not in self.by_name and name not in optional)
+
+    def probably_meant(self, missing: str) -> str | None:
+        """The unknown file that was most likely meant to be `missing`: other case, other extension, a typing error."""
+        by_shape = {re.sub(r"\W", "", name.rpartition(".")[0] or name).lower(): name for name in self.unknown}
+        wanted = re.sub(r"\W", "", missing.rpartition(".")[0]).lower()
+        close = get_close_matches(wanted, by_shape, n=1, cutoff=0.8)
+        return by_shape[close[0]] if close else None
+
+    def quiet_for(self, now: datetime) -> timedelta:
+        """How long nothing has landed; never negative, whatever the clocks say."""
+        return max(now - self.newest.updated, timedelta()) if self.newest else timedelta()
+
+    @property
+    def pins(self) -> tuple[Pin, ...]:
+        """The data files, pinned, in the order of `DATA`."""
+        found = ((name, self.by_name[name]) for name in DATA if name in self.by_name)
+        return tuple(Pin(name, file.generation, file.size, file.crc32c) for name, file in found)
+
+    @property
+    def drop(self) -> str:
+        """Eight hexadecimal digits that tell one drop from the next, whatever its bytes: a digest of generations."""
+        generations = sorted((name, file.generation) for name, file in self.by_name.items() if name != MANIFEST)
+        return hashlib.sha256(repr(generations).encode()).hexdigest()[:8]
+
+    def matches(self, manifest: Iterable[Pin]) -> bool:
+        """Whether every file that the manifest lists is here with the same size and checksum."""
+        here = {name: (file.size, file.crc32c) for name, file in self.by_name.items()}
+        listed = [(pin.name, (pin.size, pin.crc32c)) for pin in manifest]
+        return bool(listed) and all(here.get(name) == content for name, content in listed)

@@ -1,0 +1,211 @@
+"""What people are told of an event: a headline, the figures, the next step. How it looks is the notifier's business.
+
+Text of a dataset or of a service stands in values and details only, never in a headline or a link: it is hostile.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from dropforge.domain import events
+from dropforge.domain.events import Event, RunEvent
+from dropforge.domain.findings import Finding
+
+_SHOWN_FINDINGS = 5
+
+
+class Tone(StrEnum):
+    """How a message should feel."""
+
+    GOOD = "good"
+    NEUTRAL = "neutral"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A message to people.
+
+    Attributes:
+        id: The event's id.
+        headline: One line; plain text.
+        tone: How it should feel.
+        facts: Label and value, in order of interest.
+        details: Further lines, such as findings.
+        next_step: What to do now; empty where nothing is to be done.
+        links: Label and address, ours.
+    """
+
+    id: str
+    headline: str
+    tone: Tone
+    facts: tuple[tuple[str, str], ...] = ()
+    details: tuple[str, ...] = ()
+    next_step: str = ""
+    links: tuple[tuple[str, str], ...] = ()
+
+
+def message_of(event: Event) -> Message | None:
+    """What people are told of an event; None where they need not hear of it."""
+    tell = _TOLD.get(type(event))
+    return tell(event) if tell else None
+
+
+def _message(event: Event, headline: str, tone: Tone, **rest: object) -> Message:
+    links: tuple[tuple[str, str], ...] = ()
+    if isinstance(event, RunEvent):
+        names = {"console": "Run", "job": "Pipeline job"}
+        links = tuple((names[kind], address) for kind, address in event.links.items() if kind in names)
+    return Message(id=event.id, headline=headline, tone=tone, links=links, **rest)  # type: ignore[arg-type]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
+def line_of(finding: Finding) -> str:
+    """A finding on one line: `file:line: message. hint`."""
+    place = ":".join(str(part) for part in (finding.file, finding.line) if part)
+    return f"{place}: {finding.message}. {finding.hint}" if place else f"{finding.message}. {finding.hint}"
+
+
+def _validated(event: events.DatasetValidated) -> Message:
+    return _message(
+        event,
+        f"{event.dataset}: dataset accepted",
+        Tone.NEUTRAL,
+        facts=tuple((file, _count(rows, "row")) for file, rows in event.rows.items()),
+        details=tuple(line_of(finding) for finding in event.warnings[:_SHOWN_FINDINGS]),
+    )
+
+
+def _rejected(event: events.DatasetRejected) -> Message:
+    more = sum(event.findings.values()) - _SHOWN_FINDINGS
+    return _message(
+        event,
+        f"{event.dataset}: dataset rejected, nothing was submitted",
+        Tone.BAD,
+        details=(
+            *(line_of(finding) for finding in event.errors[:_SHOWN_FINDINGS]),
+            *([f"and {_count(more, 'more finding')}"] if more > 0 else []),
+        ),
+        next_step="Mend the files and drop the folder again. The whole report lies beside the run.",
+    )
+
+
+def _submitted(event: events.TuningSubmitted) -> Message:
+    return _message(
+        event, f"{event.dataset}: tuning submitted", Tone.NEUTRAL, facts=(("Base model", event.base_model),)
+    )
+
+
+def _completed(event: events.JobComplete) -> Message:
+    took = ("Took", f"{event.seconds:,.0f} s")
+    if event.outcome == "succeeded":
+        figures = tuple((key, f"{value:.3f}") for key, value in event.metrics.items() if "ndcg" in key.lower())
+        return _message(event, f"{event.dataset}: tuning succeeded", Tone.GOOD, facts=(took, *figures[:6]))
+    error = event.error
+    facts = (took, *((("Step", error.step), ("Code", error.code)) if error else ()))
+    steps = {
+        "failed": "Mend the dataset and drop it again."
+        if error and error.blame == "user_error"
+        else "Look at the pipeline job; this is not the dataset's fault.",
+        "paused": "Resume the pipeline job, or cancel it.",
+    }
+    return _message(
+        event,
+        f"{event.dataset}: tuning {event.outcome}",
+        Tone.NEUTRAL if event.outcome == "cancelled" else Tone.BAD,
+        facts=facts,
+        details=(error.message,) if error else (),
+        next_step=steps.get(event.outcome, ""),
+    )
+
+
+def _deployed(event: events.ModelDeployed) -> Message:
+    judged = event.judgement
+    figures: tuple[tuple[str, str], ...] = ()
+    if judged and judged.base is not None and judged.tuned is not None:
+        figures = ((f"{judged.metric}, base → tuned", f"{judged.base:.3f} → {judged.tuned:.3f}"),)
+    return _message(
+        event,
+        f"{event.dataset}: model deployed",
+        Tone.GOOD,
+        facts=(*figures, ("Endpoint", event.endpoint), ("Space", event.space_id)),
+        details=(f"Gate: {judged.verdict.replace('_', ' ')}; {judged.because}",) if judged else (),
+        next_step="Embed the documents anew with this endpoint, then switch readers to it."
+        if event.current
+        else "A newer drop of this dataset is deployed already; the alias stays there.",
+    )
+
+
+def _withheld(event: events.ModelWithheld) -> Message:
+    judged = event.judgement
+    return _message(
+        event,
+        f"{event.dataset}: tuned model withheld by the gate",
+        Tone.BAD,
+        details=(f"Gate: {judged.verdict.replace('_', ' ')}; {judged.because}",) if judged else (),
+        next_step="The model is kept, but not served.",
+    )
+
+
+def _deploy_failed(event: events.DeployFailed) -> Message:
+    error = event.error
+    return _message(
+        event,
+        f"{event.dataset}: deployment failed",
+        Tone.BAD,
+        facts=(("Code", error.code),) if error else (),
+        details=(error.message,) if error else (),
+        next_step="The tuned model is kept; nothing is left that bills.",
+    )
+
+
+def _skipped(event: events.DatasetSkipped) -> Message:
+    return _message(
+        event,
+        f"{event.dataset}: the same bytes as before, nothing was started",
+        Tone.NEUTRAL,
+        facts=(("Run", event.run), ("Stands", event.state.replace("_", " "))),
+        next_step="To train it all the same, change a file or the configuration.",
+    )
+
+
+def _incomplete(event: events.DatasetIncomplete) -> Message:
+    meant = event.probably_meant
+    return _message(
+        event,
+        f"{event.dataset}: the folder is incomplete",
+        Tone.BAD,
+        details=tuple(
+            f"{name} is missing" + (f"; was {meant[name]} meant to be it?" if name in meant else "")
+            for name in event.missing
+        ),
+        next_step="Upload the missing files.",
+    )
+
+
+def _misnamed(event: events.DatasetMisnamed) -> Message:
+    return _message(
+        event,
+        "A dropped folder's name cannot be used",
+        Tone.BAD,
+        facts=(("Folder", event.dataset),),
+        next_step="Drop it under a name of a-z, 0-9 and dashes, at most 40 characters, beginning with a letter"
+        + (f", such as {event.suggestion}." if event.suggestion else "."),
+    )
+
+
+_TOLD: Mapping[type[Event], Callable[..., Message]] = {
+    events.DatasetValidated: _validated,
+    events.DatasetRejected: _rejected,
+    events.TuningSubmitted: _submitted,
+    events.JobComplete: _completed,
+    events.ModelDeployed: _deployed,
+    events.ModelWithheld: _withheld,
+    events.DeployFailed: _deploy_failed,
+    events.DatasetSkipped: _skipped,
+    events.DatasetIncomplete: _incomplete,
+    events.DatasetMisnamed: _misnamed,
+}

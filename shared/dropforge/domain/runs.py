@@ -1,0 +1,287 @@
+"""A run: one attempt at tuning one version of a dataset, and the only transitions it may make.
+
+    validating -> rejected | validated -> submitted -> running -> succeeded | failed | cancelled | paused
+    succeeded -> withheld | deploying -> deployed | deploy_failed
+    deployed -> retired
+
+This table is the one place that says so; everything else asks it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import Enum, StrEnum, auto
+
+from dropforge.domain.errors import NotAllowed
+from dropforge.domain.files import Pin
+from dropforge.domain.findings import Finding
+from dropforge.domain.tuning import Tuning
+
+
+class State(StrEnum):
+    """Where a run stands."""
+
+    VALIDATING = "validating"
+    REJECTED = "rejected"
+    VALIDATED = "validated"
+    SUBMITTED = "submitted"
+    RUNNING = "running"
+    PAUSED = "paused"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    WITHHELD = "withheld"
+    DEPLOYING = "deploying"
+    DEPLOYED = "deployed"
+    DEPLOY_FAILED = "deploy_failed"
+    RETIRED = "retired"
+
+
+_ENDINGS = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED})
+NEXT: Mapping[State, frozenset[State]] = {
+    State.VALIDATING: frozenset({State.REJECTED, State.VALIDATED}),
+    State.REJECTED: frozenset(),
+    State.VALIDATED: frozenset({State.SUBMITTED, State.FAILED, State.CANCELLED}),
+    # A short job can end between two looks; the state that was not seen is not made up.
+    State.SUBMITTED: _ENDINGS | {State.RUNNING, State.PAUSED},
+    State.RUNNING: _ENDINGS | {State.PAUSED},
+    State.PAUSED: _ENDINGS | {State.RUNNING},
+    State.SUCCEEDED: frozenset({State.WITHHELD, State.DEPLOYING, State.DEPLOY_FAILED}),
+    State.FAILED: frozenset(),
+    State.CANCELLED: frozenset(),
+    State.WITHHELD: frozenset(),
+    State.DEPLOYING: frozenset({State.DEPLOYED, State.DEPLOY_FAILED}),
+    State.DEPLOYED: frozenset({State.RETIRED}),
+    State.DEPLOY_FAILED: frozenset(),
+    State.RETIRED: frozenset(),
+}
+# Nothing is owed for a run in these states: its marker among the active runs goes.
+SETTLED = frozenset(
+    {
+        State.REJECTED,
+        State.FAILED,
+        State.CANCELLED,
+        State.WITHHELD,
+        State.DEPLOYED,
+        State.DEPLOY_FAILED,
+        State.RETIRED,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One line of a run's history: the state reached, when, by which function, because of which event."""
+
+    state: State
+    at: datetime
+    function: str
+    event: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What validation found.
+
+    Attributes:
+        counts: How often each code was found.
+        findings: The first few, errors first; the whole report lies at `report`.
+        rows: Data rows in each file.
+        report: `gs://` address of the complete report.
+    """
+
+    counts: dict[str, int]
+    findings: tuple[Finding, ...]
+    rows: dict[str, int]
+    report: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """Why a run ended badly.
+
+    Attributes:
+        code: The service's code, such as `INVALID_ARGUMENT`.
+        message: In the service's words; cut.
+        step: The pipeline's step that failed, where it is known.
+        blame: `user_error` when the dataset or its configuration must change, `system_error` otherwise.
+    """
+
+    code: str
+    message: str
+    step: str
+    blame: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tuned:
+    """What a finished job left.
+
+    Attributes:
+        model: The model's resource name.
+        metrics: As the pipeline's evaluator wrote them: its keys, its figures.
+    """
+
+    model: str
+    metrics: dict[str, float]
+
+
+class Verdict(StrEnum):
+    """What the gate says of a tuned model, compared with its base."""
+
+    BETTER = "better"
+    NOT_WORSE = "not_worse"
+    WORSE = "worse"
+    INSUFFICIENT = "insufficient"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """The gate's verdict with its figures.
+
+    Attributes:
+        verdict: In one word.
+        metric: Which figure was compared.
+        base: The base model's figure on the held-out queries; None where it was not measured.
+        tuned: The tuned model's.
+        because: In one sentence.
+    """
+
+    verdict: Verdict
+    metric: str
+    base: float | None
+    tuned: float | None
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """Where a tuned model is, or is about to be, served.
+
+    Attributes:
+        endpoint: The endpoint's resource name; its id is the run's.
+        deployed_model: Id of the model on the endpoint: ten digits that follow from the run's id.
+        operation: The long-running operation that is under way; empty when none is known.
+        loading: False while the endpoint is made, True once the model is being loaded on it.
+        space: The vector space's id; empty until the model has answered.
+        dimensions: Length of a vector; 0 until the model has answered.
+        previous_space: What the alias pointed to before; empty for a first deployment.
+        reindex_required: Whether readers must embed their documents anew before switching.
+        current: Whether the alias was moved here; False where a newer drop was deployed meanwhile.
+    """
+
+    endpoint: str
+    deployed_model: str
+    operation: str = ""
+    loading: bool = False
+    space: str = ""
+    dimensions: int = 0
+    previous_space: str = ""
+    reindex_required: bool = True
+    current: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """The whole record of a run; every write of it replaces the last.
+
+    Attributes:
+        schema: Version of this record's layout.
+        id: `NAME-<12 hex of version>[-aN]`.
+        dataset: The dataset's name.
+        version: The version's digest, 64 hex.
+        attempt: From 1.
+        dropped_at: When the newest of its files was finalized.
+        pins: Exactly which bytes.
+        tuning: The configuration as resolved.
+        state: Where it stands; always the last of `history`.
+        history: Every state it reached, oldest first.
+        checked: What validation found.
+        job: The pipeline job's resource name; empty before submission.
+        tuned: What the job left; None before it succeeded.
+        judgement: The gate's; None before it was asked.
+        serving: Where it is served; None before deployment began.
+        fault: Why it ended badly; None where it did not.
+        token: Of the write that stored this record: tells one's own lost answer from another's win.
+    """
+
+    schema: int = 1
+    id: str
+    dataset: str
+    version: str
+    attempt: int = 1
+    dropped_at: datetime
+    pins: tuple[Pin, ...]
+    tuning: Tuning
+    state: State
+    history: tuple[Step, ...]
+    checked: Checked | None = None
+    job: str = ""
+    tuned: Tuned | None = None
+    judgement: Judgement | None = None
+    serving: Serving | None = None
+    fault: Fault | None = None
+    token: str = field(default="", compare=False)
+
+    @property
+    def started(self) -> datetime:
+        """When the run began."""
+        return self.history[0].at
+
+    @property
+    def updated(self) -> datetime:
+        """When it reached its present state."""
+        return self.history[-1].at
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is owed for it any more."""
+        return self.state in SETTLED
+
+    def reached(self, state: State) -> datetime | None:
+        """When it first reached a state."""
+        return next((step.at for step in self.history if step.state is state), None)
+
+
+class Standing(Enum):
+    """Where a run stands, seen from a transition that somebody wants to make."""
+
+    BEFORE = auto()
+    AT = auto()
+    PASSED = auto()
+    ELSEWHERE = auto()
+
+
+def standing(run: Run, *, before: frozenset[State], after: frozenset[State]) -> Standing:
+    """Tell whether a transition from `before` to one of `after` is still to be made.
+
+    AT: made, and the run still stands there: its event may not have been published, so publish it again.
+    PASSED: made, and the run went on, so somebody heard of it. ELSEWHERE: the run took another way.
+    """
+    if run.state in after:
+        return Standing.AT
+    if run.state in before:
+        return Standing.BEFORE
+    if any(step.state in after for step in run.history):
+        return Standing.PASSED
+    return Standing.ELSEWHERE
+
+
+def advance(run: Run, to: State, *, at: datetime, function: str, event: str, **facts: object) -> Run:
+    """Make a transition.
+
+    Args:
+        run: As it stands.
+        to: The state to reach.
+        at: Now. A clock that runs behind the last entry's is drawn up to it: history never goes backwards.
+        function: Who makes it.
+        event: Id of the event that caused it.
+        facts: Fields of the run that become known with it.
+
+    Raises:
+        NotAllowed: The table has no such transition.
+    """
+    if to not in NEXT[run.state]:
+        raise NotAllowed(f"run {run.id} is {run.state}: it cannot become {to}")
+    step = Step(state=to, at=max(at, run.updated), function=function, event=event)
+    return replace(run, state=to, history=(*run.history, step), **facts)  # type: ignore[arg-type]

@@ -1,0 +1,208 @@
+"""How a dataset is tuned: the operator's defaults, what the dataset's own `tuning.yaml` may change, and what comes out."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import date
+from typing import Literal
+
+import yaml
+
+from dropforge.domain import catalogue
+from dropforge.domain.catalogue import BASE_MODELS, suggestion
+from dropforge.domain.datasets import TUNING
+from dropforge.domain.findings import Findings, quoted
+
+DeployPolicy = Literal["unless_worse", "only_if_better", "always", "never"]
+TestLabels = Literal["file", "split"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """The configuration of a run, as resolved. It is part of the version's digest.
+
+    Attributes:
+        base_model: What is tuned; an id of the catalogue.
+        task_type: What the vectors will be used for.
+        batch_size: Pairs in one training step.
+        train_steps: Steps (called `iterations` by the first template family).
+        output_dimensionality: Length of the vectors; None for the model's own.
+        learning_rate_multiplier: Factor on the recommended learning rate.
+        test_labels: `file` when `test_label.tsv` must be there, `split` when Vertex splits it off the training labels.
+        deploy: Which verdicts of the gate lead to a deployment.
+    """
+
+    base_model: str = "text-embedding-005"
+    task_type: str = "DEFAULT"
+    batch_size: int = 128
+    train_steps: int = 1000
+    output_dimensionality: int | None = None
+    learning_rate_multiplier: float = 1.0
+    test_labels: TestLabels = "file"
+    deploy: DeployPolicy = "unless_worse"
+
+    def as_mapping(self) -> dict[str, object]:
+        """Field by field, for digests and for people."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """What one key takes, in words and as a test."""
+
+    wants: str
+    holds: Callable[[object], bool]
+
+
+def _whole_number_in(allowed: range) -> _Rule:
+    return _Rule(
+        f"a whole number from {allowed.start} to {allowed.stop - 1}",
+        lambda value: isinstance(value, int) and not isinstance(value, bool) and value in allowed,
+    )
+
+
+def _one_of(*words: str) -> _Rule:
+    return _Rule("one of " + ", ".join(words), lambda value: value in words)
+
+
+_RULES: Mapping[str, _Rule] = {
+    "base_model": _one_of(*BASE_MODELS),
+    "task_type": _one_of(*sorted(set().union(*(model.tasks for model in BASE_MODELS.values())))),
+    "batch_size": _whole_number_in(catalogue.BATCH_SIZES),
+    "train_steps": _whole_number_in(catalogue.TRAIN_STEPS),
+    "output_dimensionality": _whole_number_in(catalogue.DIMENSIONS),
+    "learning_rate_multiplier": _Rule(
+        "a number above 0 and at most 100",
+        lambda value: isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 100,
+    ),
+    "test_labels": _one_of("file", "split"),
+    "deploy": _one_of("unless_worse", "only_if_better", "always", "never"),
+}
+assert set(_RULES) == {field.name for field in fields(Tuning)}  # noqa: S101 - a key without a rule would go unchecked
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What the operator configured: the defaults, and what a dataset may ask for beyond the ordinary.
+
+    Attributes:
+        defaults: The configuration of a dataset without a `tuning.yaml`.
+        allowed_retired: Base models that may be tuned although their date has passed.
+    """
+
+    defaults: Tuning = field(default_factory=Tuning)
+    allowed_retired: frozenset[str] = frozenset()
+
+
+def resolve(text: bytes | None, bounds: Bounds, today: date, findings: Findings) -> Tuning:
+    """Lay the dataset's `tuning.yaml` over the operator's defaults.
+
+    Args:
+        text: The file's bytes; None when the dataset has none.
+        bounds: What the operator configured.
+        today: Decides which base models are retired.
+        findings: Receives what is wrong, with its line.
+
+    Returns:
+        The configuration; for a file with faults the part of it that holds, so that the rest can be checked too.
+    """
+    tuning = bounds.defaults
+    for key, value, line, column in _entries(text or b"", findings):
+        rule = _RULES.get(key)
+        if rule is None:
+            findings.error(
+                "tuning-unknown-key",
+                TUNING,
+                line,
+                f"{quoted(key)} is no setting{suggestion(key, _RULES)}",
+                f"Use one of {', '.join(_RULES)}.",
+                column=column,
+            )
+        elif not rule.holds(value):
+            findings.error(
+                "tuning-bad-value",
+                TUNING,
+                line,
+                f"{key} is {quoted(value)}, but takes {rule.wants}{_near(value, rule)}",
+                f"Set {key} to {rule.wants}.",
+                column=column,
+            )
+        else:
+            tuning = replace(tuning, **{key: float(value) if key == "learning_rate_multiplier" else value})  # type: ignore[arg-type]
+    _combination(tuning, bounds, today, findings)
+    return tuning
+
+
+def _near(value: object, rule: _Rule) -> str:
+    return suggestion(value, rule.wants.removeprefix("one of ").split(", ")) if isinstance(value, str) else ""
+
+
+def _entries(text: bytes, findings: Findings) -> list[tuple[str, object, int, int]]:
+    """Key, value, line and column of each entry: YAML's own reader, asked for positions."""
+    try:
+        root = yaml.compose(text.decode("utf-8"), Loader=yaml.SafeLoader)
+    except UnicodeDecodeError as error:
+        findings.error("tuning-not-utf8", TUNING, 0, f"not UTF-8 at byte {error.start}", "Save the file as UTF-8.")
+        return []
+    except RecursionError:
+        findings.error("tuning-not-yaml", TUNING, 0, "nested too deeply", "Write one `key: value` a line.")
+        return []
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or "not readable"
+        findings.error(
+            "tuning-not-yaml",
+            TUNING,
+            mark.line + 1 if mark else 0,
+            f"not YAML: {problem}",
+            "Write one `key: value` a line.",
+            column=mark.column + 1 if mark else 0,
+        )
+        return []
+    if root is None:
+        return []
+    if not isinstance(root, yaml.MappingNode):
+        findings.error("tuning-not-a-mapping", TUNING, 1, "not a mapping", "Write one `key: value` a line.")
+        return []
+    return [
+        (str(key.value), _scalar(value), key.start_mark.line + 1, value.start_mark.column + 1)
+        for key, value in root.value
+    ]
+
+
+def _scalar(node: yaml.Node) -> object:
+    if not isinstance(node, yaml.ScalarNode):
+        return "a list or mapping"
+    try:
+        return yaml.SafeLoader("").construct_object(node)
+    except ValueError:  # looks like a date or a number and is none
+        return str(node.value)
+
+
+def _combination(tuning: Tuning, bounds: Bounds, today: date, findings: Findings) -> None:
+    """What Vertex refuses only minutes into the paid job, refused here."""
+    model = BASE_MODELS[tuning.base_model]
+    if model.retires <= today:
+        retired = f"{model.id} was retired on {model.retires}"
+        if model.id in bounds.allowed_retired:
+            findings.warning(
+                "tuning-retired-model", TUNING, 0, f"{retired}; the operator allows it", "Plan to move on."
+            )
+        else:
+            hint = f"Tune {model.successor} instead."
+            findings.error("tuning-retired-model", TUNING, 0, retired, hint)
+    if tuning.task_type not in model.tasks:
+        findings.error(
+            "tuning-task-not-for-model",
+            TUNING,
+            0,
+            f"{model.id} does not take the task type {tuning.task_type}",
+            f"Use one of {', '.join(sorted(model.tasks))}.",
+        )
+    if tuning.output_dimensionality is not None and not model.family.takes_dimensions:
+        findings.error(
+            "tuning-dimensions-not-for-model",
+            TUNING,
+            0,
+            f"{model.id} is tuned by template {model.template}, which takes no output_dimensionality",
+            "Leave it out, or tune text-embedding-005.",
+        )

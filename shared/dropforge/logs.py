@@ -1,0 +1,86 @@
+"""Logs: structured, JSON that Cloud Logging reads, readable colours on a terminal.
+
+An entry's event is `noun.verb`; all of them stand in `Name`. Text of a dataset or of a service is hostile: control
+characters never reach a terminal, and JSON escapes the rest.
+"""
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from typing import Any, Literal, Protocol, get_args
+
+import structlog
+
+Name = Literal[
+    "event.handled",
+    "event.unreadable",
+    "event.retried",
+    "event.given_up",
+    "run.reached",
+    "run.failed",
+    "run.repaired",
+    "folder.considered",
+]
+
+
+class Log(Protocol):
+    """A logger that takes only names that are written down here."""
+
+    def info(self, event: Name, **facts: object) -> None:
+        """Something happened."""
+        ...
+
+    def warning(self, event: Name, **facts: object) -> None:
+        """Something an operator may want to know."""
+        ...
+
+    def error(self, event: Name, **facts: object) -> None:
+        """Something an operator must look at."""
+        ...
+
+    def exception(self, event: Name, **facts: object) -> None:
+        """As `error`, with the stack of the exception being handled."""
+        ...
+
+
+log: Log = structlog.stdlib.get_logger("dropforge")
+NAMES = frozenset(get_args(Name))
+
+
+def set_up(*, terminal: bool | None = None) -> None:
+    """Send logs to standard error: in colour to a terminal, else one JSON object a line."""
+    coloured = sys.stderr.isatty() if terminal is None else terminal
+    render = structlog.dev.ConsoleRenderer() if coloured else structlog.processors.JSONRenderer()
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+            structlog.processors.add_log_level,
+            structlog.processors.StackInfoRenderer(),
+            structlog.processors.format_exc_info,
+            _without_control_characters,
+            *([] if coloured else [_as_cloud_logging]),
+            render,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def _without_control_characters(_: object, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for key, value in entry.items():
+        if isinstance(value, str) and key != "exception" and not value.isprintable():
+            entry[key] = "".join(
+                char if char.isprintable() else char.encode("unicode_escape").decode() for char in value
+            )
+    return entry
+
+
+def _as_cloud_logging(_: object, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Rename to what Cloud Logging reads: `severity`, `message`, and the trace that groups a request's entries."""
+    entry["severity"] = entry.pop("level", "info").upper()
+    entry["message"] = entry.pop("event")
+    if trace := entry.pop("trace", None):
+        entry["logging.googleapis.com/trace"] = trace
+    return entry

@@ -1,0 +1,231 @@
+"""What the workers need of the world: promises, kept by every adapter.
+
+Each promise is tested over the in-memory adapters and over Google's client libraries against the local servers by the
+same contract tests.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import BinaryIO, Protocol
+
+from dropforge.domain.events import Event
+from dropforge.domain.files import StoredFile
+from dropforge.domain.jobs import Look, Order
+from dropforge.domain.messages import Message
+from dropforge.domain.probe import Text
+from dropforge.domain.runs import Fault
+
+NEW = 0  # the generation of an object that is not there yet
+
+
+class Clock(Protocol):
+    """Time, in UTC."""
+
+    def now(self) -> datetime:
+        """The present moment, with its time zone."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Come back after this long; at once for zero or less."""
+        ...
+
+
+class ObjectStore(Protocol):
+    """One bucket. Strongly consistent: what a call returned, every later call sees, listings too."""
+
+    @property
+    def bucket(self) -> str:
+        """The bucket's name."""
+        ...
+
+    def list(self, prefix: str) -> Iterator[StoredFile]:
+        """Every live object whose name begins so, in the order of names, with its metadata.
+
+        Raises:
+            Unavailable: The service did not answer.
+        """
+        ...
+
+    def read(self, name: str) -> tuple[bytes, int]:
+        """A small object's content and generation.
+
+        Raises:
+            Missing: There is no such object.
+            Unavailable: The service did not answer.
+        """
+        ...
+
+    def open(self, file: StoredFile) -> BinaryIO:
+        """Open exactly this generation, buffered, for one pass from its start. Close it after use.
+
+        Raises:
+            Missing: This generation is gone; reading on may raise it too.
+            Unavailable: The service did not answer; reading on may raise it too.
+        """
+        ...
+
+    def write(self, name: str, data: bytes, *, replacing: int | None, metadata: Mapping[str, str] | None = None) -> int:
+        """Store an object whole, or not at all.
+
+        Args:
+            name: The object's name.
+            data: Its content.
+            replacing: The generation that must be live (`NEW`: none may be); None writes whatever is there.
+            metadata: Custom metadata, kept with it.
+
+        Returns:
+            The new generation.
+
+        Raises:
+            Conflict: Another generation is live. It may be one's own: the client repeats a write whose answer was
+                lost. Compare a token in the content.
+            Unavailable: The service did not answer; the write may have happened.
+        """
+        ...
+
+    def copy_from(self, file: StoredFile, name: str) -> None:
+        """Copy exactly this generation, of whichever bucket, to `name` in this one. A copy that is there is kept.
+
+        Raises:
+            Missing: This generation is gone.
+            Unavailable: The service did not answer.
+        """
+        ...
+
+    def delete(self, name: str) -> None:
+        """Remove an object; one that is not there is fine.
+
+        Raises:
+            Unavailable: The service did not answer.
+        """
+        ...
+
+
+class EventBus(Protocol):
+    """Publishes events, at least once."""
+
+    def publish(self, event: Event) -> None:
+        """Publish to the event's topic; back when the service has it for good.
+
+        Raises:
+            Unavailable: It does not have it, or did not say so.
+            Misconfigured: The topic is not there, or not ours to publish to.
+        """
+        ...
+
+
+class Tuner(Protocol):
+    """Runs tuning jobs."""
+
+    def submit(self, order: Order) -> str:
+        """Start the job of this id once, however often it is asked: one that exists and is ours is adopted.
+
+        Returns:
+            The job's resource name.
+
+        Raises:
+            Refused: The service will not run this order.
+            Foreign: A job of this id exists and is not ours.
+            Exhausted: A quota is used up for the moment.
+            Unavailable: The service did not answer; the job may exist.
+        """
+        ...
+
+    def look(self, job: str) -> Look:
+        """The job's state now, by the service's own word.
+
+        Raises:
+            Missing: There is no such job.
+            Unavailable: The service did not answer.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A long-running operation: whether it is over, and what went wrong."""
+
+    done: bool
+    fault: Fault | None = None
+
+
+class ModelHost(Protocol):
+    """Serves models. Every long operation is started and named, never waited for."""
+
+    def endpoint(self, run_id: str) -> str:
+        """The resource name of a run's endpoint, whether it exists or not."""
+        ...
+
+    def create_endpoint(self, run_id: str, labels: Mapping[str, str]) -> str:
+        """Start making the run's endpoint.
+
+        Returns:
+            The operation's name; empty when the endpoint exists already, or is being made by an operation
+            whose name is lost.
+
+        Raises:
+            Refused, Exhausted, Unavailable: As `Tuner.submit`.
+        """
+        ...
+
+    def deploy(self, endpoint: str, model: str, deployed_model: str, name: str) -> str:
+        """Start loading a model on an endpoint, under an id of ours.
+
+        Returns:
+            The operation's name; empty when that id is on the endpoint already, or on its way there.
+
+        Raises:
+            Missing: The endpoint or the model is not there.
+            Refused, Exhausted, Unavailable: As `Tuner.submit`.
+        """
+        ...
+
+    def serves(self, endpoint: str, deployed_model: str) -> bool:
+        """Whether the model answers on the endpoint now.
+
+        Raises:
+            Missing: There is no such endpoint.
+            Unavailable: The service did not answer.
+        """
+        ...
+
+    def operation(self, name: str) -> Operation:
+        """An operation's state.
+
+        Raises:
+            Missing: The service has forgotten it.
+            Unavailable: The service did not answer.
+        """
+        ...
+
+    def discard(self, endpoint: str, deployed_model: str) -> None:
+        """Take the model off the endpoint and remove the endpoint, as far as they are there.
+
+        Asked again until it is done: each call takes the next step that is possible.
+
+        Raises:
+            Unavailable: Not done yet.
+        """
+        ...
+
+    def predict(self, endpoint: str, texts: Sequence[Text], task_type: str) -> list[list[float]]:
+        """The vectors of at most five texts, in their order.
+
+        Raises:
+            Refused, Unavailable: As `Tuner.submit`.
+        """
+        ...
+
+
+class Notifier(Protocol):
+    """Tells people."""
+
+    def tell(self, message: Message) -> None:
+        """Deliver a message; back when the other side has accepted it.
+
+        Raises:
+            Refused: It will never be accepted like this.
+            Unavailable: Not accepted now; the other side's wish for a pause has been respected as far as it is short.
+        """
+        ...

@@ -1,0 +1,161 @@
+"""Settings: the only reader of the environment and of the operator's file.
+
+The environment says where things are; `dropforge.yaml` (its path in `DROPFORGE_CONFIG`) says what the operator wants.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from dropforge.domain.catalogue import suggestion
+from dropforge.domain.errors import Misconfigured
+from dropforge.domain.events import Links
+from dropforge.domain.jobs import Machines
+from dropforge.domain.tuning import Bounds, Tuning
+
+
+@dataclass(frozen=True, slots=True)
+class ServingMachines:
+    """What the operator lets a deployed model run on (Vertex recommends this one; it bills by the hour)."""
+
+    machine_type: str = "a2-highgpu-1g"
+    accelerator_type: str = "NVIDIA_TESLA_A100"
+    accelerator_count: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operator:
+    """The operator's file, `dropforge.yaml`. Every key may be left out.
+
+    Attributes:
+        tuning: Defaults of a dataset's `tuning.yaml`.
+        allowed_retired: Base models that may be tuned although their date has passed.
+        training: On what training runs.
+        serving: On what models are served.
+        service_account: As whom the pipeline job runs; empty for the project's default.
+        network: The VPC network of the job; empty for none.
+        encryption_key: The CMEK key's resource name; empty for Google's own.
+        incomplete_after: Seconds until a folder that waits for files is told of.
+    """
+
+    tuning: Tuning = field(default_factory=Tuning)
+    allowed_retired: frozenset[str] = frozenset()
+    training: Machines = field(default_factory=Machines)
+    serving: ServingMachines = field(default_factory=ServingMachines)
+    service_account: str = ""
+    network: str = ""
+    encryption_key: str = ""
+    incomplete_after: float = 3600.0
+
+    @property
+    def bounds(self) -> Bounds:
+        """What a dataset's own configuration is laid over."""
+        return Bounds(self.tuning, self.allowed_retired)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Where things are.
+
+    Attributes:
+        project: The Google Cloud project.
+        location: The region of Vertex AI.
+        drop_bucket: Where people drop datasets.
+        state_bucket: Where the ledger and the runs' data lie.
+        vertex_endpoint: The Vertex AI API's address.
+        slack_url: The incoming webhook; a secret. Empty for none.
+        console_url: Where people find the console; empty for nowhere.
+        settle_seconds: How long a folder must be quiet before it counts as complete.
+        patience_seconds: How long a sweep leaves things to events; longer than any function may run.
+        operator: The operator's file.
+    """
+
+    project: str
+    location: str
+    drop_bucket: str
+    state_bucket: str
+    vertex_endpoint: str
+    slack_url: str = field(repr=False)
+    console_url: str
+    settle_seconds: float
+    patience_seconds: float
+    operator: Operator
+
+    @property
+    def links(self) -> Links:
+        """Where people can look."""
+        return Links(self.console_url, self.project, self.location)
+
+    @property
+    def settle(self) -> timedelta:
+        """How long a folder must be quiet before it counts as complete."""
+        return timedelta(seconds=self.settle_seconds)
+
+    @property
+    def patience(self) -> timedelta:
+        """How long a sweep leaves things to events."""
+        return timedelta(seconds=self.patience_seconds)
+
+
+def load(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings.
+
+    Raises:
+        Misconfigured: One is missing or unusable; says which, and what it should be.
+    """
+    env = os.environ if environment is None else environment
+
+    def required(name: str, meaning: str) -> str:
+        if value := env.get(name, ""):
+            return value
+        raise Misconfigured(f"{name} is not set: give it {meaning}")
+
+    location = env.get("DROPFORGE_LOCATION", "us-central1")
+    return Settings(
+        project=required("DROPFORGE_PROJECT", "the Google Cloud project's id"),
+        location=location,
+        drop_bucket=required("DROPFORGE_DROP_BUCKET", "the name of the bucket that datasets are dropped into"),
+        state_bucket=required("DROPFORGE_STATE_BUCKET", "the name of the bucket that holds the ledger"),
+        vertex_endpoint=env.get("DROPFORGE_VERTEX_ENDPOINT", f"{location}-aiplatform.googleapis.com"),
+        slack_url=env.get("DROPFORGE_SLACK_URL", ""),
+        console_url=env.get("DROPFORGE_CONSOLE_URL", ""),
+        settle_seconds=_seconds(env, "DROPFORGE_SETTLE_SECONDS", default=10, most=300),
+        patience_seconds=_seconds(env, "DROPFORGE_PATIENCE_SECONDS", default=600, most=86_400),
+        operator=_operator(env.get("DROPFORGE_CONFIG", "")),
+    )
+
+
+def _seconds(env: Mapping[str, str], name: str, *, default: float, most: float) -> float:
+    try:
+        seconds = float(env.get(name, default))
+    except ValueError:
+        seconds = -1
+    if not 0 <= seconds <= most:
+        raise Misconfigured(f"{name} is {env[name]!r}: give it a number of seconds from 0 to {most:g}")
+    return seconds
+
+
+def _operator(path: str) -> Operator:
+    if not path:
+        return Operator()
+    try:
+        written = msgspec.yaml.decode(Path(path).read_bytes() or b"{}", type=dict[str, Any])
+        _refuse_unknown(written, Operator)
+        return msgspec.convert(written, Operator)
+    except (OSError, ValueError, msgspec.MsgspecError) as error:
+        raise Misconfigured(f"{path}, which DROPFORGE_CONFIG names, cannot be used: {error}") from error
+
+
+def _refuse_unknown(written: Mapping[str, Any], kind: Any) -> None:  # noqa: ANN401 - a dataclass
+    """A key that means nothing is a typing error, and would be silently without effect."""
+    known: dict[str, Any] = {field.name: field.default_factory for field in fields(kind)}
+    for key, value in written.items():
+        if key not in known:
+            raise ValueError(f"{key} is no setting{suggestion(key, known)}")
+        if isinstance(value, dict) and is_dataclass(known[key]):
+            _refuse_unknown(value, known[key])

@@ -1,0 +1,187 @@
+"""JSON to and from events and records. Nothing else in Dropforge knows JSON.
+
+Incoming are Google's own events (binary CloudEvents as Eventarc delivers them): an object was finalized, a Pub/Sub
+message was published. Inside the latter, ours: CloudEvents 1.0 in the Pub/Sub protocol binding, binary content mode
+(attributes `ce-id`, `ce-type`, ...; the data is the JSON of the event).
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
+
+import msgspec
+from cloudevents.http import CloudEvent
+
+from dropforge.domain.errors import Unreadable
+from dropforge.domain.events import EVERY_TYPE, SOURCE, Event, RunEvent
+from dropforge.domain.files import Pin
+
+Record = TypeVar("Record")
+
+_TYPES: Mapping[str, type[Event]] = {event.TYPE: event for event in EVERY_TYPE}
+_ENVELOPE = frozenset({"id", "time"})
+_encoder = msgspec.json.Encoder(order="deterministic")
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectFinalized:
+    """An object has new bytes. Its identity is bucket, name and generation: one write can be told in many messages."""
+
+    bucket: str
+    name: str
+    generation: int
+
+    @property
+    def id(self) -> str:
+        """What a history names as the cause."""
+        return f"{self.name}#{self.generation}"
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A schedule's moment has come. Late and repeated ticks are normal."""
+
+    schedule: str
+    id: str
+
+
+def object_finalized(event: CloudEvent) -> ObjectFinalized:
+    """Read a storage event.
+
+    Raises:
+        Unreadable: It is none.
+    """
+    try:
+        data = event.data
+        return ObjectFinalized(str(data["bucket"]), str(data["name"]), int(data["generation"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise Unreadable(f"not a storage event: {_reason(error)}") from error
+
+
+def domain_event(event: CloudEvent) -> Event:
+    """Read one of our own events out of a Pub/Sub message.
+
+    Raises:
+        Unreadable: It is none, or of a type that this version does not know.
+    """
+    data, attributes = _message(event)
+    kind = attributes.get("ce-type", "")
+    known = _TYPES.get(kind)
+    if known is None:
+        raise Unreadable(f"an event of the type {kind[:100]!r} is not known here")
+    try:
+        content = msgspec.json.decode(data)
+        envelope = {"id": attributes["ce-id"], "time": attributes["ce-time"]}
+        return msgspec.convert(content | envelope, known)
+    except (KeyError, TypeError, ValueError, msgspec.MsgspecError) as error:
+        raise Unreadable(f"a {kind} that does not hold what it promises: {_reason(error)}") from error
+
+
+def tick(event: CloudEvent) -> Tick:
+    """Read a scheduler's message.
+
+    Raises:
+        Unreadable: It is none.
+    """
+    _, attributes = _message(event)
+    schedule = attributes.get("schedule", "unnamed")
+    return Tick(schedule, f"{schedule}/{event['id']}")
+
+
+def _message(event: CloudEvent) -> tuple[bytes, Mapping[str, str]]:
+    try:
+        message = event.data["message"]
+        attributes = message.get("attributes") or {}
+        if not isinstance(attributes, dict):
+            raise TypeError("attributes are no mapping")  # noqa: TRY301 - sorted with the rest
+        return base64.b64decode(message.get("data") or "", validate=True), attributes
+    except (AttributeError, KeyError, TypeError, binascii.Error) as error:
+        raise Unreadable(f"not a Pub/Sub message: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:300]
+
+
+def publishable(event: Event) -> tuple[bytes, dict[str, str]]:
+    """An event as a Pub/Sub message: its data and attributes, the same for the same event."""
+    content = {field.name: getattr(event, field.name) for field in fields(event) if field.name not in _ENVELOPE}
+    attributes = {
+        "ce-specversion": "1.0",
+        "ce-id": event.id,
+        "ce-type": event.TYPE,
+        "ce-source": SOURCE,
+        "ce-subject": event.subject,
+        "ce-time": event.time.isoformat(),
+        "content-type": "application/json",
+        "dataset": event.dataset,
+    }
+    if isinstance(event, RunEvent):
+        attributes |= {"run": event.run, "state": event.state.value}
+    return _encoder.encode(content), attributes
+
+
+def encode(record: object) -> bytes:
+    """A record of ours as JSON, keys in a fixed order."""
+    return _encoder.encode(record)
+
+
+def decode(data: bytes, kind: type[Record], what: str) -> Record:
+    """A record of ours back from JSON.
+
+    Raises:
+        Unreadable: The stored JSON is not what `kind` promises.
+    """
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise Unreadable(f"{what} cannot be read: {error}") from error
+
+
+def manifest(data: bytes) -> tuple[Pin, ...]:
+    """The files that a manifest lists: `{"files": [{"name": ..., "size": ..., "crc32c": ...}]}`.
+
+    Raises:
+        Unreadable: It is no manifest.
+    """
+    try:
+        listed = msgspec.json.decode(data, type=_Manifest).files
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise Unreadable(f"the manifest cannot be read: {error}") from error
+    return tuple(Pin(file.name, 0, file.size, file.crc32c) for file in listed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    name: str
+    size: int
+    crc32c: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Manifest:
+    files: tuple[_Listed, ...]
+
+
+def as_json(value: object) -> Any:  # noqa: ANN401 - JSON is any of these
+    """A value in JSON's own types: dictionaries, lists, texts, numbers; times in RFC 3339."""
+    return msgspec.to_builtins(value, order="deterministic")
+
+
+def as_metadata(record: object) -> dict[str, str]:
+    """A flat record as an object's metadata; what is None is left out."""
+    return {key: str(value) for key, value in as_json(record).items() if value is not None}
+
+
+def from_metadata(metadata: Mapping[str, str], kind: type[Record], what: str) -> Record:
+    """A flat record back from an object's metadata.
+
+    Raises:
+        Unreadable: The metadata is not what `kind` promises.
+    """
+    try:
+        return msgspec.convert(dict(metadata), kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise Unreadable(f"the metadata of {what} cannot be read: {error}") from error

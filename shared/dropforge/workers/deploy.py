@@ -1,0 +1,59 @@
+"""Ask the gate about a tuned model and start its deployment. The watcher finishes it."""
+
+from dropforge.domain.errors import Refused
+from dropforge.domain.events import Event, JobComplete
+from dropforge.domain.gate import judge, passes
+from dropforge.domain.jobs import fault_of, labels_of
+from dropforge.domain.runs import Judgement, Run, Serving, Standing, State, standing
+from dropforge.domain.spaces import deployed_model_id_of
+from dropforge.ledger import Ledger
+from dropforge.ports import ModelHost
+from dropforge.progress import Progress
+from dropforge.workers.outcome import Outcome, done, ignored, repeated
+
+FUNCTION = "deploy_model"
+_DECISIONS = frozenset({State.WITHHELD, State.DEPLOYING, State.DEPLOY_FAILED})
+
+
+def deploy(event: Event, *, ledger: Ledger, host: ModelHost, progress: Progress) -> Outcome:
+    """Decide about the model of a run whose job succeeded.
+
+    Each space gets an endpoint of its own, named after the run: asking for it twice makes one.
+    """
+    if not isinstance(event, JobComplete) or event.outcome != "succeeded":
+        return ignored("there is no model to deploy")
+    run = ledger.load(event.run)
+    if run is None:
+        return ignored("the ledger knows no such run", event.run)
+    where = standing(run, before=frozenset({State.SUCCEEDED}), after=_DECISIONS)
+    if where is Standing.AT:
+        progress.tell(run)
+        return repeated("decided before; told again", run.id)
+    if where is not Standing.BEFORE:
+        return repeated(f"the run is {run.state}", run.id)
+    return _decide(run, host, progress, event.id)
+
+
+def _decide(run: Run, host: ModelHost, progress: Progress, cause: str) -> Outcome:
+    judgement = _judged(run)
+    if not passes(judgement, run.tuning.deploy):
+        progress.reach(run.id, State.WITHHELD, function=FUNCTION, event=cause, judgement=judgement)
+        return done(f"withheld: {judgement.verdict}", run.id)
+    try:
+        operation = host.create_endpoint(run.id, labels_of(run))
+    except Refused as error:
+        fault = fault_of("INVALID_ARGUMENT", str(error), "endpoint")
+        progress.reach(run.id, State.DEPLOY_FAILED, function=FUNCTION, event=cause, judgement=judgement, fault=fault)
+        return done("the service refused the endpoint", run.id)
+    serving = Serving(endpoint=host.endpoint(run.id), deployed_model=deployed_model_id_of(run.id), operation=operation)
+    progress.reach(run.id, State.DEPLOYING, function=FUNCTION, event=cause, judgement=judgement, serving=serving)
+    return done("deployment started", run.id)
+
+
+def _judged(run: Run) -> Judgement:
+    counts = run.checked.counts if run.checked else {}
+    return judge(
+        run.tuned.metrics if run.tuned else {},
+        too_few="test-too-few-queries" in counts,
+        trained_on="test-queries-trained-on" in counts,
+    )

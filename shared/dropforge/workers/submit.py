@@ -1,0 +1,51 @@
+"""Order the tuning of a validated version, once."""
+
+from dropforge.domain.errors import Foreign, Refused
+from dropforge.domain.events import DatasetValidated, Event
+from dropforge.domain.jobs import fault_of, order_for
+from dropforge.domain.runs import Standing, State, standing
+from dropforge.ledger import Ledger
+from dropforge.ports import ObjectStore, Tuner
+from dropforge.progress import Progress
+from dropforge.settings import Settings
+from dropforge.workers.outcome import Outcome, done, ignored, repeated
+
+FUNCTION = "submit_tuning"
+
+
+def submit(
+    event: Event, *, ledger: Ledger, state: ObjectStore, tuner: Tuner, progress: Progress, settings: Settings
+) -> Outcome:
+    """Submit the job of a run whose dataset was validated.
+
+    The job's id is the run's: a second submission, by whomever and after whatever crash, is adopted, not paid for.
+    A refusal fails the run. What the ledger says is believed, not what the event says.
+    """
+    if not isinstance(event, DatasetValidated):
+        return ignored(f"{event.TYPE} asks for no tuning")
+    run = ledger.load(event.run)
+    if run is None:
+        return ignored("the ledger knows no such run", event.run)
+    where = standing(run, before=frozenset({State.VALIDATED}), after=frozenset({State.SUBMITTED}))
+    if where is Standing.AT:
+        progress.tell(run)
+        return repeated("submitted before; told again", run.id)
+    if where is not Standing.BEFORE:
+        return repeated(f"the run is {run.state}", run.id)
+    order = order_for(
+        run,
+        data=f"gs://{state.bucket}/runs/{run.id}/",
+        project=settings.project,
+        location=settings.location,
+        machines=settings.operator.training,
+    )
+    try:
+        job = tuner.submit(order)
+    except (Refused, Foreign) as error:
+        fault = fault_of(
+            "INVALID_ARGUMENT" if isinstance(error, Refused) else "ALREADY_EXISTS", str(error), "submission"
+        )
+        progress.reach(run.id, State.FAILED, function=FUNCTION, event=event.id, fault=fault)
+        return done("the service refused the job", run.id)
+    progress.reach(run.id, State.SUBMITTED, function=FUNCTION, event=event.id, job=job)
+    return done("job submitted", run.id)

@@ -1,0 +1,130 @@
+"""Find what events missed, and do it: the promise that no drop and no completion is lost."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import groupby
+
+from dropforge.domain import datasets, events
+from dropforge.domain.datasets import Folder, place_of
+from dropforge.domain.errors import DropforgeError
+from dropforge.domain.files import StoredFile
+from dropforge.domain.runs import State
+from dropforge.ledger import Ledger
+from dropforge.logs import log
+from dropforge.ports import Clock, EventBus, ObjectStore
+from dropforge.progress import Progress
+from dropforge.settings import Settings
+from dropforge.wire import Tick
+from dropforge.workers.outcome import Outcome, What, done
+from dropforge.workers.validate import Intake
+
+FUNCTION = "sweep"
+_EVENTS_OWE = frozenset({State.VALIDATED, State.SUCCEEDED})  # an event of ours should move these on
+
+
+def sweep(
+    tick: Tick,
+    *,
+    drop: ObjectStore,
+    state: ObjectStore,
+    bus: EventBus,
+    clock: Clock,
+    ledger: Ledger,
+    progress: Progress,
+    settings: Settings,
+) -> Outcome:
+    """Look for runs and folders that nobody has moved for `patience_seconds`, and move them. Each repair says why."""
+    sweeper = Sweeper(Intake(drop, state, bus, clock, progress, settings), ledger, clock, bus, settings, tick.id)
+    repaired = sum(sweeper.runs()) + sum(sweeper.folders())
+    return done(f"repaired {repaired}")
+
+
+@dataclass(frozen=True, slots=True)
+class Sweeper:
+    """Repairs, one record at a time: what goes wrong with one does not touch the next."""
+
+    intake: Intake
+    ledger: Ledger
+    clock: Clock
+    bus: EventBus
+    settings: Settings
+    cause: str
+
+    def runs(self) -> Iterator[bool]:
+        """Every active run that an event should have moved on. Those with a job or a deployment are the watcher's."""
+        for run_id in self.ledger.active():
+            try:
+                yield self._run(run_id)
+            except DropforgeError as error:
+                log.warning("run.failed", run=run_id, error=type(error).__name__, reason=str(error))
+
+    def folders(self) -> Iterator[bool]:
+        """Every folder whose present files nobody has taken in."""
+        taken = self.ledger.intakes()
+        for folder in _folders(self.intake.drop.list(datasets.ROOT)):
+            if taken.get(folder.dataset) == folder.drop or self._is_fresh(folder):
+                continue
+            try:
+                yield self._folder(folder)
+            except DropforgeError as error:
+                log.warning("run.failed", dataset=folder.dataset, error=type(error).__name__, reason=str(error))
+
+    def _run(self, run_id: str) -> bool:
+        run = self.ledger.load(run_id)
+        if run is None:
+            return self._lost_intake(run_id)
+        if run.state not in _EVENTS_OWE and not run.is_settled:
+            return False
+        if self.clock.now() - run.updated < self.settings.patience:
+            return False
+        log.warning("run.repaired", run=run.id, reason=f"{run.state}, and no event moved it on: told again")
+        self.intake.progress.tell(run)
+        return True
+
+    def _lost_intake(self, run_id: str) -> bool:
+        """Validation began and left no record: begin it again, or forget it when the folder is another by now."""
+        intent = self.ledger.intent(run_id)
+        if intent is None or self.clock.now() - intent.since < self.settings.patience:
+            return False
+        outcome = self.intake.consider(intent.dataset, cause=self.cause)
+        if self.ledger.load(run_id) is None:
+            self.ledger.settle(run_id)
+        log.warning("run.repaired", run=run_id, reason=f"validation was cut off; begun again: {outcome.why}")
+        return True
+
+    def _is_fresh(self, folder: Folder) -> bool:
+        return folder.newest is None or folder.quiet_for(self.clock.now()) < self.settings.patience
+
+    def _folder(self, folder: Folder) -> bool:
+        outcome = self.intake.consider(folder.dataset, cause=self.cause)
+        if outcome.what is not What.DEFERRED:
+            log.warning("run.repaired", dataset=folder.dataset, reason=f"no event took the folder in: {outcome.why}")
+            return True
+        missing = self.intake.missing(folder)
+        waited = folder.quiet_for(self.clock.now())
+        if not missing or waited < timedelta(seconds=self.settings.operator.incomplete_after):
+            return False
+        self.bus.publish(_incomplete(folder, missing))
+        self.ledger.note_intake(folder.dataset, folder.drop)
+        return True
+
+
+def _folders(listing: Iterable[StoredFile]) -> Iterator[Folder]:
+    placed = ((place, file) for file in listing if (place := place_of(file.name)) and place.is_well_named)
+    for dataset, files in groupby(placed, key=lambda one: one[0].dataset):
+        yield Folder.of(dataset, (file for _, file in files))
+
+
+def _incomplete(folder: Folder, missing: tuple[str, ...]) -> events.DatasetIncomplete:
+    newest = folder.newest
+    assert newest is not None  # noqa: S101 - a folder without files is passed over
+    meant = {name: near for name in missing if (near := folder.probably_meant(name))}
+    return events.DatasetIncomplete(
+        id=f"incomplete/{folder.dataset}/{folder.drop}",
+        time=newest.updated,
+        dataset=folder.dataset,
+        missing=missing,
+        probably_meant=meant,
+        unknown=folder.unknown,
+    )

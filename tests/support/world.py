@@ -1,0 +1,104 @@
+"""A whole Dropforge in memory: the real workers, ledger and delivery rules, with time under the test's hand."""
+
+from collections.abc import Callable, Iterable
+
+from dropforge import bootstrap
+from dropforge.adapters.memory import (
+    ManualClock,
+    MemoryBus,
+    MemoryDisk,
+    MemoryHost,
+    MemoryNotifier,
+    MemoryStore,
+    MemoryTuner,
+)
+from dropforge.domain.events import Event
+from dropforge.domain.jobs import JobState
+from dropforge.settings import Settings, load
+from dropforge.wire import ObjectFinalized, Tick
+from dropforge.workers.deploy import deploy
+from dropforge.workers.notify import notify
+from dropforge.workers.outcome import Outcome
+from dropforge.workers.submit import submit
+from dropforge.workers.sweep import sweep
+from dropforge.workers.validate import validate
+from dropforge.workers.watch import watch
+
+ENVIRONMENT = {
+    "DROPFORGE_PROJECT": "p",
+    "DROPFORGE_DROP_BUCKET": "drop",
+    "DROPFORGE_STATE_BUCKET": "state",
+    "DROPFORGE_CONSOLE_URL": "http://console.example",
+}
+GOOD = {"base_ndcg_at_10": 0.5, "tuned_ndcg_at_10": 0.8}
+
+
+class World(bootstrap.Ports):
+    """The ports in memory, and what people and clocks do to them."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        super().__init__(settings or load(ENVIRONMENT))
+        clock = ManualClock()
+        disk = MemoryDisk(clock)
+        self.clock = clock
+        self.drop = MemoryStore(disk, "drop")
+        self.state = MemoryStore(disk, "state")
+        self.bus = MemoryBus()
+        self.tuner = MemoryTuner()
+        self.host = MemoryHost()
+        self.notifier = MemoryNotifier()
+        self.outcomes: list[Outcome] = []
+        self._heard = 0
+
+    def perform(self, work: Callable[..., Outcome], event: object) -> Outcome:
+        """Hand one event to one worker."""
+        bootstrap.use(self)
+        try:
+            outcome = bootstrap.perform(work, event)
+        finally:
+            bootstrap.use(None)
+        self.outcomes.append(outcome)
+        return outcome
+
+    def put(self, dataset: str, files: dict[str, bytes]) -> list[ObjectFinalized]:
+        """Upload files, a tenth of a second apart, and give the events they cause."""
+        landed = []
+        for name, data in files.items():
+            path = f"datasets/{dataset}/{name}"
+            landed.append(ObjectFinalized("drop", path, self.drop.write(path, data, replacing=None)))
+            self.clock.advance(0.1)
+        return landed
+
+    def land(self, events: Iterable[ObjectFinalized]) -> list[Outcome]:
+        """Deliver storage events."""
+        return [self.perform(validate, event) for event in events]
+
+    def react(self) -> None:
+        """Deliver every event published since the last time to every worker that subscribes, until none is left."""
+        while self._heard < len(self.bus.published):
+            event = self.bus.published[self._heard]
+            self._heard += 1
+            for work in (submit, deploy, notify):
+                self.perform(work, event)
+
+    def watch(self) -> Outcome:
+        """One tick of the watcher, and what follows from it."""
+        outcome = self.perform(watch, Tick("watch", "watch/1"))
+        self.react()
+        return outcome
+
+    def sweep(self) -> Outcome:
+        """One tick of the sweep, and what follows from it."""
+        outcome = self.perform(sweep, Tick("sweep", "sweep/1"))
+        self.react()
+        return outcome
+
+    def finish_jobs(self, state: JobState = JobState.SUCCEEDED, metrics: dict[str, float] | None = None) -> None:
+        """End every job that is not over."""
+        for job, look in self.tuner.looks.items():
+            if look.state in {JobState.WAITING, JobState.RUNNING}:
+                self.tuner.end(job, state, metrics=GOOD if metrics is None else metrics)
+
+    def published(self, kind: type[Event]) -> list[Event]:
+        """Every publication of an event type, repetitions included."""
+        return [event for event in self.bus.published if isinstance(event, kind)]

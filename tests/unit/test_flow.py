@@ -1,0 +1,371 @@
+"""The workers together, in memory: from a drop to a deployed model, and what goes wrong on the way."""
+
+import pytest
+from support.data import dataset, labels
+from support.world import World
+
+from dropforge import wire
+from dropforge.domain import events
+from dropforge.domain.jobs import JobState
+from dropforge.domain.runs import Fault, State
+from dropforge.ledger import Intent
+from dropforge.wire import ObjectFinalized, Tick
+from dropforge.workers.watch import watch
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def only_run(world: World):
+    [summary] = list(world.ledger.summaries())
+    return world.ledger.load(summary.id)
+
+
+def deploy_one(world: World, files=None) -> None:
+    world.land(world.put("topics", files or dataset()))
+    world.react()
+    world.finish_jobs()
+    for _ in range(4):
+        world.watch()
+
+
+def test_a_dropped_folder_ends_as_a_deployed_model(world):
+    deploy_one(world)
+
+    run = only_run(world)
+    assert run.state is State.DEPLOYED
+    assert [step.state.value for step in run.history] == [
+        "validating",
+        "validated",
+        "submitted",
+        "succeeded",
+        "deploying",
+        "deployed",
+    ]
+    assert run.judgement.verdict == "better"
+    assert list(world.ledger.active()) == []
+    assert world.ledger.alias("topics").run == run.id
+
+
+def test_each_public_event_is_told_once_under_its_own_id(world):
+    deploy_one(world)
+
+    run = only_run(world)
+    assert [event.id for event in world.bus.published] == [
+        f"{run.id}/validated",
+        f"{run.id}/submitted",
+        f"{run.id}/succeeded",
+        f"{run.id}/deployed",
+    ]
+    assert len(world.notifier.told) == 4
+
+
+def test_the_job_reads_a_copy_of_exactly_what_was_validated(world):
+    files = dataset()
+    world.land(world.put("topics", files))
+    world.react()
+
+    run = only_run(world)
+    [order] = world.tuner.jobs.values()
+    assert order.parameters["corpus_path"] == f"gs://state/runs/{run.id}/input/corpus.jsonl"
+    for name, data in files.items():
+        assert world.state.read(f"runs/{run.id}/input/{name}")[0] == data
+
+
+def test_only_the_newest_file_speaks_for_the_folder(world):
+    outcomes = world.land(world.put("topics", dataset()))
+
+    assert [outcome.what.value for outcome in outcomes] == ["deferred", "deferred", "deferred", "done"]
+
+
+def test_every_event_delivered_five_times_in_reverse_makes_one_job_and_one_deployment(world):
+    landed = world.put("topics", dataset())
+    world.land(list(reversed(landed)) * 5)
+    for _ in range(5):
+        world._heard = 0
+        world.react()
+    world.finish_jobs()
+    for _ in range(6):
+        world._heard = 0
+        world.watch()
+
+    assert len(world.tuner.jobs) == 1
+    assert world.host.deployments == 1
+    assert only_run(world).state is State.DEPLOYED
+    assert len(world.notifier.told) == len({event.id for event in world.bus.published}) == 4
+
+
+def test_the_same_bytes_again_are_skipped_and_told_once_a_drop(world):
+    deploy_one(world)
+
+    for _ in range(2):
+        world.land(world.put("topics", dataset()))
+
+    run = only_run(world)
+    skipped = world.published(events.DatasetSkipped)
+    assert [(event.run, event.state) for event in skipped] == [(run.id, State.DEPLOYED)] * 2
+    assert len({event.id for event in skipped}) == 2
+    assert len(world.tuner.jobs) == 1
+
+
+def test_one_changed_byte_is_a_new_version(world):
+    deploy_one(world)
+    first = only_run(world)
+
+    changed = dataset() | {"training_label.tsv": dataset()["training_label.tsv"].replace(b"q0\td0\t1", b"q0\td0\t2")}
+    deploy_one(world, changed)
+
+    runs = [world.ledger.load(summary.id) for summary in world.ledger.summaries()]
+    second = next(run for run in runs if run.id != first.id)
+    assert second.state is State.DEPLOYED
+    assert second.serving.previous_space == first.serving.space
+    alias = world.ledger.alias("topics")
+    assert (alias.run, alias.previous.run) == (second.id, first.id)
+
+
+def test_an_older_drop_that_is_done_later_does_not_move_the_alias_back(world):
+    world.land(world.put("topics", dataset()))
+    world.react()
+    older = only_run(world)
+    world.land(world.put("topics", dataset(queries=90)))
+    world.react()
+    newer = next(s for s in world.ledger.summaries() if s.id != older.id)
+    world.tuner.end(world.ledger.load(newer.id).job, JobState.SUCCEEDED, metrics={})
+    for _ in range(4):
+        world.watch()
+    world.finish_jobs()
+    for _ in range(4):
+        world.watch()
+
+    assert world.ledger.alias("topics").run == newer.id
+    told = {event.run: event.current for event in world.published(events.ModelDeployed)}
+    assert told == {newer.id: True, older.id: False}
+
+
+def test_a_broken_folder_is_rejected_with_every_finding_and_no_job(world):
+    broken = dataset() | {"test_label.tsv": labels([("q41", "d1", 1), ("nobody", "d2", 1), ("q42", "nowhere", 1)])}
+    world.land(world.put("topics", broken))
+    world.react()
+
+    run = only_run(world)
+    assert run.state is State.REJECTED
+    [rejected] = world.published(events.DatasetRejected)
+    assert {(finding.code, finding.file, finding.line) for finding in rejected.errors} == {
+        ("labels-unknown-query", "test_label.tsv", 3),
+        ("labels-unknown-document", "test_label.tsv", 4),
+        ("labels-too-few-queries", "test_label.tsv", 0),
+    }
+    assert world.tuner.jobs == {}
+    assert list(world.ledger.active()) == []
+
+
+def test_a_folder_without_its_test_labels_waits(world):
+    files = dataset()
+    del files["test_label.tsv"]
+    [*_, last] = world.land(world.put("topics", files))
+
+    assert (last.what.value, last.why) == ("deferred", "waiting for test_label.tsv")
+    assert list(world.ledger.summaries()) == []
+
+
+def test_test_labels_may_be_split_off_by_the_service(world):
+    files = dataset()
+    del files["test_label.tsv"]
+    world.land(world.put("topics", files | {"tuning.yaml": b"test_labels: split\n"}))
+    world.react()
+
+    [order] = world.tuner.jobs.values()
+    assert order.parameters["test_label_path"] == ""
+
+
+def test_a_manifest_completes_the_folder_without_waiting(world):
+    world.put("topics", dataset())
+    listed = [
+        {"name": file.name.rpartition("/")[2], "size": file.size, "crc32c": file.crc32c}
+        for file in world.drop.list("datasets/topics/")
+    ]
+    before = world.clock.now()
+    [outcome] = world.land(world.put("topics", {"MANIFEST.json": wire.encode({"files": listed})}))
+
+    assert outcome.why == "dataset validated"
+    assert (world.clock.now() - before).total_seconds() == pytest.approx(0.1)
+
+
+def test_a_file_replaced_while_it_is_checked_begins_again(world):
+    landed = world.put("topics", dataset())
+    stream = world.drop.open
+
+    def replace_then_open(file):
+        if file.name.endswith("corpus.jsonl"):
+            world.drop.open = stream
+            world.late = world.put("topics", {"corpus.jsonl": dataset(documents=21)["corpus.jsonl"]})
+        return stream(file)
+
+    world.drop.open = replace_then_open
+    outcome = world.land(landed)[-1]
+    assert (outcome.what.value, list(world.ledger.active())) == ("deferred", [])
+
+    [again] = world.land(world.late)
+    assert again.why == "dataset validated"
+
+
+@pytest.mark.parametrize(
+    ("ending", "state"),
+    [(JobState.FAILED, State.FAILED), (JobState.CANCELLED, State.CANCELLED)],
+)
+def test_a_job_that_does_not_succeed_is_told_and_not_deployed(world, ending, state):
+    world.land(world.put("topics", dataset()))
+    world.react()
+    world.finish_jobs(ending)
+    world.watch()
+
+    assert only_run(world).state is state
+    [complete] = world.published(events.JobComplete)
+    assert complete.outcome == state.value
+    assert world.host.endpoints == {}
+    assert list(world.ledger.active()) == []
+
+
+def test_a_paused_job_is_told_and_followed_until_it_ends(world):
+    world.land(world.put("topics", dataset()))
+    world.react()
+    world.finish_jobs(JobState.RUNNING)
+    world.watch()
+    world.finish_jobs(JobState.PAUSED)
+    world.watch()
+    assert only_run(world).state is State.PAUSED
+
+    world.tuner.end(only_run(world).job, JobState.SUCCEEDED, metrics={})
+    for _ in range(4):
+        world.watch()
+    assert [event.outcome for event in world.published(events.JobComplete)] == ["paused", "succeeded"]
+    assert only_run(world).state is State.DEPLOYED
+
+
+def test_a_job_that_vanished_fails_its_run(world):
+    world.land(world.put("topics", dataset()))
+    world.react()
+    world.tuner.looks.clear()
+    world.watch()
+
+    assert (only_run(world).state, only_run(world).fault.code) == (State.FAILED, "NOT_FOUND")
+
+
+def test_a_refused_job_fails_its_run_and_says_why(world):
+    world.tuner.refuses = "batch_size must be a power of two"
+    world.land(world.put("topics", dataset()))
+    world.react()
+
+    run = only_run(world)
+    assert (run.state, run.fault.message) == (State.FAILED, "batch_size must be a power of two")
+    assert world.published(events.JobComplete)[0].outcome == "failed"
+
+
+def test_a_worse_model_is_withheld(world):
+    world.land(world.put("topics", dataset()))
+    world.react()
+    world.finish_jobs(metrics={"base_ndcg_at_10": 0.8, "tuned_ndcg_at_10": 0.5})
+    world.watch()
+
+    run = only_run(world)
+    assert (run.state, run.judgement.verdict) == (State.WITHHELD, "worse")
+    assert [event.run for event in world.published(events.ModelWithheld)] == [run.id]
+    assert world.host.endpoints == {}
+    assert world.ledger.alias("topics") is None
+
+
+def test_a_failed_deployment_leaves_nothing_that_bills(world):
+    world.host.fails = Fault(code="RESOURCE_EXHAUSTED", message="no A100 left", step="", blame="system_error")
+    world.land(world.put("topics", dataset()))
+    world.react()
+    world.finish_jobs()
+    for _ in range(4):
+        world.watch()
+
+    run = only_run(world)
+    assert (run.state, run.fault.message) == (State.DEPLOY_FAILED, "no A100 left")
+    assert world.host.endpoints == {}
+    assert [event.run for event in world.published(events.DeployFailed)] == [run.id]
+
+
+def test_a_model_that_answers_nonsense_is_not_pointed_to(world):
+    world.host.wrong = True
+    deploy_one(world)
+
+    run = only_run(world)
+    assert (run.state, run.fault.step) == (State.DEPLOY_FAILED, "smoke prediction")
+    assert world.ledger.alias("topics") is None
+
+
+def test_a_folder_whose_name_cannot_be_used_is_told_of(world):
+    world.land(world.put("My Topics", dataset()))
+
+    told = world.published(events.DatasetMisnamed)
+    assert {(event.dataset, event.suggestion) for event in told} == {("My Topics", "my-topics")}
+    assert {event.id for event in told} == {"misnamed/My Topics"}
+
+
+def test_files_elsewhere_start_nothing(world):
+    for name in ("readme.txt", "datasets/", "datasets/topics/", "datasets/topics/a/b.jsonl", "datasets/t/x.part"):
+        [outcome] = world.land([ObjectFinalized("drop", name, 1)])
+        assert outcome.what.value == "ignored"
+    assert world.bus.published == []
+
+
+class TestSweepAlone:
+    """Every event of the bus and of storage is lost; the sweep and the watcher bring the run home."""
+
+    def test_a_drop_that_nobody_heard_of_is_taken_in(self, world):
+        world.put("topics", dataset())
+        world._heard = 10**9
+        world.sweep()
+        assert list(world.ledger.summaries()) == []
+
+        world.clock.advance(601)
+        world.sweep()
+        assert only_run(world).state is State.VALIDATED
+
+    def test_lost_events_are_published_again_until_the_run_ends(self, world):
+        world.land(world.put("topics", dataset()))
+        lost = len(world.bus.published)
+        world._heard = lost
+        world.clock.advance(601)
+        world.sweep()
+        assert only_run(world).state is State.SUBMITTED
+
+        world.finish_jobs()
+        world.perform(watch, Tick("watch", "watch/1"))
+        world._heard = len(world.bus.published)
+        world.clock.advance(601)
+        world.sweep()
+        assert only_run(world).state is State.DEPLOYING
+
+    def test_a_validation_cut_off_is_begun_again(self, world):
+        world.put("topics", dataset())
+        world.ledger.begin(Intent("topics-0123456789ab", "topics", world.clock.now()))
+        world.clock.advance(601)
+        world.sweep()
+
+        assert only_run(world).state is State.SUBMITTED
+        assert list(world.ledger.active()) == [only_run(world).id]
+
+    def test_an_incomplete_folder_is_told_of_once(self, world):
+        files = dataset()
+        files["Test_Label.csv"] = files.pop("test_label.tsv")
+        world.land(world.put("topics", files))
+        world.clock.advance(3601)
+        world.sweep()
+        world.sweep()
+
+        [told] = world.published(events.DatasetIncomplete)
+        assert told.missing == ("test_label.tsv",)
+        assert told.probably_meant == {"test_label.tsv": "Test_Label.csv"}
+
+    def test_a_folder_taken_in_costs_the_sweep_no_further_look(self, world):
+        deploy_one(world)
+        world.clock.advance(601)
+        before = len(world.bus.published)
+        assert world.sweep().why == "repaired 0"
+        assert len(world.bus.published) == before
