@@ -1,0 +1,39 @@
+"""Which Dropforge a command works with: the environment's, else that of a stack running in this folder."""
+
+import os
+import socket
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dropforge import bootstrap, settings
+from dropforge.domain.errors import Misconfigured
+
+STACK = Path(".dropforge/env")
+
+
+def connect() -> bootstrap.Ports:
+    """The ports of the Dropforge that the environment names, or that runs from `.dropforge` in this folder.
+
+    Raises:
+        Misconfigured: Neither is there, or the one in this folder is not running.
+    """
+    if "DROPFORGE_STATE_BUCKET" not in os.environ:
+        try:
+            lines = STACK.read_text(encoding="utf-8").splitlines()
+        except OSError as error:
+            raise Misconfigured(
+                "no Dropforge is named: start one here with `dropforge local up`, or set DROPFORGE_PROJECT, "
+                "DROPFORGE_DROP_BUCKET and DROPFORGE_STATE_BUCKET"
+            ) from error
+        os.environ.update((name, value) for name, _, value in (line.partition("=") for line in lines))
+        _require_running(os.environ["STORAGE_EMULATOR_HOST"])
+    return bootstrap.Ports(settings.load())
+
+
+def _require_running(storage: str) -> None:
+    """Google's client would try for two minutes to reach a stack that was stopped."""
+    address = urlsplit(storage)
+    try:
+        socket.create_connection((address.hostname, address.port), timeout=2).close()
+    except OSError as error:
+        raise Misconfigured("the stack of .dropforge is not running: start it with `dropforge local up`") from error

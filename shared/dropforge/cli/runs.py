@@ -1,0 +1,118 @@
+"""`dropforge runs` and `dropforge show`: what the ledger says."""
+
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from dropforge import wire
+from dropforge.cli.place import connect
+from dropforge.domain.errors import Missing
+from dropforge.domain.messages import line_of
+from dropforge.domain.runs import SETTLED, Run, State
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON with stable fields.")]
+
+_COLOURS = {
+    State.DEPLOYED: "green",
+    State.REJECTED: "red",
+    State.FAILED: "red",
+    State.DEPLOY_FAILED: "red",
+    State.WITHHELD: "yellow",
+}
+_PIPED_WIDTH = 160  # a pipe has no width of its own
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command(epilog="Example: `dropforge runs --json`")(runs)
+    app.command(epilog="Example: `dropforge show topics-0f3a9c1b2d4e`")(show)
+
+
+def runs(*, as_json: AsJson = False) -> None:
+    """List every run, the newest first."""
+    found = sorted(connect().ledger.summaries(), key=lambda run: run.started, reverse=True)
+    if as_json:
+        typer.echo(wire.encode(found))
+        return
+    if not found:
+        typer.echo("No run yet. Drop a dataset folder into the bucket, under datasets/NAME/.")
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("run", "state", "nDCG@10, base → tuned", "started"):
+        table.add_column(heading, no_wrap=True)
+    for run in found:
+        figures = f"{run.base:.3f} → {run.tuned:.3f}" if run.base is not None and run.tuned is not None else ""
+        table.add_row(run.id, _state(run.state), figures, _ago(run.started))
+    _console().print(table)
+
+
+def show(run: Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")], *, as_json: AsJson = False) -> None:
+    """Show a run: its state, history, job, model, endpoint and metrics."""
+    found = connect().ledger.load(run)
+    if found is None:
+        raise Missing(f"there is no run {run}: `dropforge runs` lists them")
+    if as_json:
+        typer.echo(wire.encode(found))
+    else:
+        _console().print(_sheet(found))
+
+
+def _sheet(run: Run) -> Table:
+    sheet = Table(box=None, show_header=False, pad_edge=False)
+    sheet.add_column(style="dim", no_wrap=True)
+    sheet.add_column(overflow="fold")
+    for label, value in (*_course(run), *_results(run)):
+        sheet.add_row(label, value if isinstance(value, Text) else Text(value))
+    return sheet
+
+
+def _course(run: Run) -> Iterator[tuple[str, str | Text]]:
+    """Where the run stands and how it came there."""
+    yield "run", run.id
+    yield "state", _state(run.state)
+    for step in run.history:
+        yield "", f"{step.at:%Y-%m-%d %H:%M:%S}  {step.state:<14} {step.function}"
+    if run.fault:
+        where = f" in {run.fault.step}" if run.fault.step else ""
+        yield "went wrong", Text(f"{run.fault.code}{where}: {run.fault.message}", style="red")
+    for finding in run.checked.findings if run.checked else ():
+        yield finding.severity, line_of(finding)
+
+
+def _results(run: Run) -> Iterator[tuple[str, str]]:
+    """What was ordered and what came of it."""
+    yield "tunes", f"{run.tuning.base_model}, {run.tuning.train_steps} steps, task type {run.tuning.task_type}"
+    if run.job:
+        yield "job", run.job
+    if run.tuned:
+        yield "model", run.tuned.model
+        for key, value in run.tuned.metrics.items():
+            yield "", f"{key} {value:.4f}"
+    if run.judgement:
+        yield "gate", f"{run.judgement.verdict.replace('_', ' ')}: {run.judgement.because}"
+    if run.serving:
+        yield "endpoint", run.serving.endpoint
+        if run.serving.space:
+            yield "space", run.serving.space
+
+
+def _state(state: State) -> Text:
+    return Text(state.replace("_", " "), style=_COLOURS.get(state, "" if state in SETTLED else "cyan"))
+
+
+def _ago(time: datetime) -> str:
+    seconds = int((datetime.now(UTC) - time).total_seconds())
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size} {unit} ago"
+    return f"{max(seconds, 0)} s ago"
+
+
+def _console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH)
