@@ -11,6 +11,8 @@ from typing import Any, Literal, Protocol, get_args
 
 import structlog
 
+from dropforge.domain.text import printable
+
 Name = Literal[
     "event.handled",
     "event.unreadable",
@@ -70,10 +72,8 @@ def set_up(*, terminal: bool | None = None) -> None:
 
 def _without_control_characters(_: object, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for key, value in entry.items():
-        if isinstance(value, str) and key != "exception" and not value.isprintable():
-            entry[key] = "".join(
-                char if char.isprintable() else char.encode("unicode_escape").decode() for char in value
-            )
+        if isinstance(value, str) and key != "exception":
+            entry[key] = printable(value)
     return entry
 
 

@@ -61,12 +61,20 @@ def object_finalized(event: CloudEvent) -> ObjectFinalized:
 
 
 def domain_event(event: CloudEvent) -> Event:
-    """Read one of our own events out of a Pub/Sub message.
+    """Read one of our own events out of a Pub/Sub message that a function is given.
 
     Raises:
         Unreadable: It is none, or of a type that this version does not know.
     """
-    data, attributes = _message(event)
+    return read_message(*_message(event))
+
+
+def read_message(data: bytes, attributes: Mapping[str, str]) -> Event:
+    """Read one of our own events out of a Pub/Sub message, as a subscriber gets it.
+
+    Raises:
+        Unreadable: It is none, or of a type that this version does not know.
+    """
     kind = attributes.get("ce-type", "")
     known = _TYPES.get(kind)
     if known is None:

@@ -161,7 +161,7 @@ class _Dataset:
         self.findings.rows[file] = rows
         self.labels += rows
         fewest = self.limits.fewest_labelled_queries_in_a_file
-        if len(positive) < fewest:
+        if headed and len(positive) < fewest:  # an empty file is told as such
             self.findings.error(
                 "labels-too-few-queries",
                 file,
@@ -264,8 +264,8 @@ class _Dataset:
                 f"{len(every_query)} different queries are labelled in all files, but Vertex needs {fewest}",
                 "Label more queries.",
             )
-        test = self.labelled.get(TEST_LABELS)
-        if test is None:
+        test = self.labelled.get(TEST_LABELS, set())
+        if not test:
             return
         if trained := test & self.labelled.get(TRAINING_LABELS, set()):
             self.findings.warning(

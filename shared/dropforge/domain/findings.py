@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from dropforge.domain.text import printable, shortened
+
 Verdict = Literal["accepted", "rejected"]
 MOST_KEPT = 1_000
 _SHOWN = 80
@@ -106,11 +108,9 @@ class Findings:
             yield from self._kept[severity]
 
 
-def quoted(text: object) -> str:
-    """Show a value of the dataset inside a message: escaped, in quotes, cut at 80 characters."""
-    shown = str(text)
-    cut = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
-    return '"' + "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in cut) + '"'
+def quoted(value: object) -> str:
+    """Show a value of the dataset inside a message: escaped, in quotes, cut."""
+    return f'"{printable(shortened(str(value), _SHOWN))}"'
 
 
 def first(findings: Iterable[Finding], count: int) -> tuple[Finding, ...]:

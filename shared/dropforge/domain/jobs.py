@@ -7,6 +7,7 @@ from enum import StrEnum
 from dropforge.domain.catalogue import BASE_MODELS, TEMPLATE
 from dropforge.domain.datasets import CORPUS, QUERIES, TEST_LABELS, TRAINING_LABELS, VALIDATION_LABELS
 from dropforge.domain.runs import Fault, Run, State, Tuned
+from dropforge.domain.text import printable, shortened
 
 MANAGED = ("managed-by", "dropforge")
 _USER_CODES = frozenset({"INVALID_ARGUMENT", "NOT_FOUND", "FAILED_PRECONDITION", "OUT_OF_RANGE"})
@@ -135,4 +136,4 @@ class Look:
 def fault_of(code: str, message: str, step: str = "") -> Fault:
     """Sort a service's error by who must act: the dataset's owner, or the operator."""
     blame = "user_error" if code in _USER_CODES else "system_error"
-    return Fault(code=code, message=message[:1_000], step=step, blame=blame)
+    return Fault(code=code, message=printable(shortened(message, 1_000)), step=step, blame=blame)

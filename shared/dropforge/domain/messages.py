@@ -10,6 +10,7 @@ from enum import StrEnum
 from dropforge.domain import events
 from dropforge.domain.events import Event, RunEvent
 from dropforge.domain.findings import Finding
+from dropforge.domain.text import printable
 
 _SHOWN_FINDINGS = 5
 
@@ -66,7 +67,8 @@ def _count(number: int, noun: str) -> str:
 def line_of(finding: Finding) -> str:
     """A finding on one line: `file:line: message. hint`."""
     place = ":".join(str(part) for part in (finding.file, finding.line) if part)
-    return f"{place}: {finding.message}. {finding.hint}" if place else f"{finding.message}. {finding.hint}"
+    text = f"{finding.message}. {finding.hint}"
+    return printable(f"{place}: {text}" if place else text)
 
 
 def _validated(event: events.DatasetValidated) -> Message:

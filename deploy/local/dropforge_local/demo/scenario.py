@@ -1,0 +1,151 @@
+"""What `make demo` shows: three drops, what becomes of them, and a prediction by the tuned model."""
+
+import os
+import shutil
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import requests
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import aiplatform_v1, storage
+from google.protobuf import json_format, struct_pb2
+from rich.console import Console
+from rich.text import Text
+
+from dropforge.domain.events import DatasetRejected, Event, ModelDeployed, RunEvent
+from dropforge.domain.runs import SETTLED
+from dropforge.domain.text import printable
+from dropforge_local.demo.timeline import Timeline, lines_of
+from dropforge_local.stack import detached
+from dropforge_local.stack.down import down
+from dropforge_local.stack.errors import StackError
+from dropforge_local.stack.folder import StackFolder
+from dropforge_local.stack.record import Record
+
+PATIENCE = 300.0  # seconds for all runs to end
+_DATA = files("dropforge_local.demo") / "data"
+_QUESTION = "The card I ordered two weeks ago still isn't here"
+
+
+def run(folder: Path, *, source: Path, out: Console) -> None:
+    """Start a fresh stack in `folder`, run the demonstration, stop the stack.
+
+    Raises:
+        StackError: The stack does not start, or a run does not end as it should.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    stack = StackFolder(folder)
+    began = time.monotonic()
+    record = detached.up(stack, source=source, port_base=0)
+    try:
+        out.print(f"The stack is ready after {time.monotonic() - began:.1f} s: five servers and seven functions.")
+        out.print(f"Console: {record.console}\n")
+        os.environ.update(record.variables)  # Google's clients read where the stack is from there
+        _Demonstration(record, out).run()
+        out.print(f"\nAll of it took {time.monotonic() - began:.1f} s.")
+    finally:
+        down(stack)
+    _what_next(out)
+
+
+@dataclass
+class _Demonstration:
+    record: Record
+    out: Console
+    heard: list[Event] = field(default_factory=list)
+
+    def run(self) -> None:
+        project = self.record.variables["DROPFORGE_PROJECT"]
+        with Timeline(project, "demo") as timeline:
+            began = time.monotonic()
+            for name, folder in {"seed": "seed", "banking77": "banking77", "broken": "seed"}.items():
+                self._drop(name, folder)
+            for event in timeline.events(until=began + PATIENCE):
+                self.heard.append(event)
+                for line in lines_of(event, time.monotonic() - began):
+                    self.out.print(line)
+                if self._is_over():
+                    break
+            else:
+                raise StackError(f"Not every run ended within {PATIENCE:.0f} s: see the logs in the stack's folder.")
+        deployed = next(event for event in self._deployed() if event.dataset == "banking77")
+        self._measured(deployed)
+        self._predict(deployed)
+        self._slack()
+
+    def _drop(self, name: str, folder: str) -> None:
+        """Upload a folder's files as anybody would, with Google's own client."""
+        bucket: Any = storage.Client(project=self.record.variables["DROPFORGE_PROJECT"]).bucket(
+            self.record.variables["DROPFORGE_DROP_BUCKET"]
+        )
+        for file in sorted((_DATA / folder).iterdir(), key=lambda file: file.name):
+            data = file.read_bytes()
+            if name == "broken" and file.name == "test_label.tsv":
+                data = data.replace(b"query5\tdoc5", b"query5\tdoc55")
+            bucket.blob(f"datasets/{name}/{file.name}").upload_from_string(data)
+        self.out.print(f"Dropped gs://{bucket.name}/datasets/{name}/" + " (with a wrong label)" * (name == "broken"))
+
+    def _deployed(self) -> Iterable[ModelDeployed]:
+        return (event for event in self.heard if isinstance(event, ModelDeployed))
+
+    def _is_over(self) -> bool:
+        """Whether every dropped folder has ended, and each as it should."""
+        ended = {event.dataset for event in self.heard if isinstance(event, RunEvent) and event.state in SETTLED}
+        if len(ended) < 3:
+            return False
+        if {event.dataset for event in self._deployed()} != {"seed", "banking77"} or not any(
+            isinstance(event, DatasetRejected) for event in self.heard
+        ):
+            raise StackError("A run did not end as it should: see the timeline above and the logs.")
+        return True
+
+    def _measured(self, deployed: ModelDeployed) -> None:
+        judged = deployed.judgement
+        self.out.print("\n[bold]banking77, 3,080 held-out questions[/bold]")
+        if judged and judged.base is not None and judged.tuned is not None:
+            self.out.print(f"  nDCG@10   base {judged.base:.3f} → tuned {judged.tuned:.3f}   ({judged.because})")
+        self.out.print(f"  model     {deployed.model}", soft_wrap=True)
+        self.out.print(f"  endpoint  {deployed.endpoint}", soft_wrap=True)
+
+    def _predict(self, deployed: ModelDeployed) -> None:
+        client: Any = aiplatform_v1.PredictionServiceClient(
+            credentials=AnonymousCredentials(),
+            transport="rest",
+            client_options={"api_endpoint": self.record.variables["DROPFORGE_VERTEX_ENDPOINT"]},
+        )
+        instance = {"content": _QUESTION, "task_type": "DEFAULT", "title": ""}
+        answer = client.predict(
+            endpoint=deployed.endpoint, instances=[json_format.ParseDict(instance, struct_pb2.Value())]
+        )
+        vector = list(answer.predictions[0])
+        shown = ", ".join(f"{value:+.3f}" for value in vector[:4])
+        self.out.print(f"  predict   “{_QUESTION}” → {len(vector)} numbers: \\[{shown}, …]")
+
+    def _slack(self) -> None:
+        """What Slack got, read from the local receiver."""
+        address = self.record.variables["DROPFORGE_SLACK_URL"].partition("/services/")[0]
+        deadline = time.monotonic() + 15
+        wanted = sum(1 for _ in self.heard)
+        while True:
+            messages = requests.get(f"{address}/_local/messages", timeout=10).json()["messages"]
+            if len(messages) >= wanted or time.monotonic() > deadline:
+                break
+            time.sleep(0.2)
+        self.out.print(f"\n[bold]Slack got {len(messages)} messages[/bold]")
+        for message in messages:
+            self.out.print(Text(f"  {printable(message['text'])}"))
+
+
+def _what_next(out: Console) -> None:
+    out.print("\n[bold]Next[/bold]")
+    for command, meaning in (
+        (".venv/bin/dropforge local up", "keep a stack running, with its console and a live timeline"),
+        ('eval "$(.venv/bin/dropforge local env)"', "in another terminal: point gcloud and Google's clients at it"),
+        ("gcloud storage cp -r FOLDER gs://dropforge-drop/datasets/NAME", "drop a dataset of yours"),
+        (".venv/bin/dropforge runs", "see what becomes of it"),
+    ):
+        out.print(Text(f"  {command:<64} {meaning}"), soft_wrap=True)

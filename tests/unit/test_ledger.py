@@ -1,0 +1,179 @@
+"""The ledger loses no write, whoever else writes and whichever answers are lost."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from support.runs import MOMENT, validated
+from support.world import World
+
+from dropforge.claims import Claimed
+from dropforge.domain.errors import Conflict, Contended, Missing, Unavailable, Unreadable
+from dropforge.domain.runs import State, advance
+from dropforge.domain.spaces import Alias
+from dropforge.ledger import Ledger
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def submitted(run):
+    return advance(run, State.SUBMITTED, at=MOMENT, function="test", event="e")
+
+
+class LosesAnswers:
+    """A store whose client repeats a write whose answer was lost, as Google's does: its own first try refuses it."""
+
+    def __init__(self, store):
+        self._store = store
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+    def write(self, name, data, *, replacing, metadata=None):
+        self._store.write(name, data, replacing=replacing, metadata=metadata)
+        return self._store.write(name, data, replacing=replacing, metadata=metadata)
+
+
+def test_a_run_comes_back_as_it_was_stored(world):
+    run = validated()
+    world.ledger.record(run)
+    assert world.ledger.load(run.id) == run
+
+
+def test_a_recorded_run_stands(world):
+    first = world.ledger.record(validated())
+    second = world.ledger.record(replace(validated(), dataset="other"))
+    assert second == first
+
+
+def test_a_lost_race_is_decided_again(world):
+    world.ledger.record(validated())
+    asked = []
+
+    def decide(run):
+        asked.append(run.state)
+        if len(asked) == 1:
+            world.ledger.change(run.id, submitted)
+            return replace(run, job="mine")
+        return replace(run, job="mine, later")
+
+    changed = world.ledger.change(validated().id, decide)
+    assert asked == [State.VALIDATED, State.SUBMITTED]
+    assert (changed.state, changed.job) == (State.SUBMITTED, "mine, later")
+
+
+def test_an_own_lost_answer_is_no_lost_race(world):
+    world.ledger.record(validated())
+    ledger = Ledger(LosesAnswers(world.state))
+    asked = []
+
+    def decide(run):
+        asked.append(run)
+        return submitted(run)
+
+    assert ledger.change(validated().id, decide).state is State.SUBMITTED
+    assert len(asked) == 1
+
+
+def test_an_own_lost_answer_on_recording_is_no_conflict(world):
+    ledger = Ledger(LosesAnswers(world.state))
+    assert ledger.record(validated()) == validated()
+
+
+def test_others_who_keep_winning_are_told_of(world):
+    world.ledger.record(validated())
+
+    def decide(run):
+        world.ledger.change(run.id, lambda now: replace(now, job=now.job + "x"))
+        return replace(run, job="mine")
+
+    with pytest.raises(Contended, match="8 times in a row"):
+        world.ledger.change(validated().id, decide)
+
+
+def test_a_run_that_was_never_recorded_cannot_change(world):
+    with pytest.raises(Missing, match="not in the ledger"):
+        world.ledger.change("nobody", submitted)
+
+
+def test_a_record_that_cannot_be_read_is_told_of(world):
+    world.state.write("ledger/r.json", b'{"schema": "one"}', replacing=None)
+    with pytest.raises(Unreadable, match=r"ledger/r\.json cannot be read"):
+        world.ledger.load("r")
+
+
+def test_a_list_of_runs_reads_no_run(world):
+    world.ledger.record(validated())
+    world.state.read = None
+    [summary] = world.ledger.summaries()
+    assert (summary.id, summary.state, summary.base) == (validated().id, State.VALIDATED, None)
+
+
+def test_the_alias_moves_forward_only(world):
+    def alias(run, hours):
+        at = MOMENT + timedelta(hours=hours)
+        return Alias(dataset="topics", space=f"{run}/256/DEFAULT", run=run, endpoint="e", dropped_at=at)
+
+    assert world.ledger.move_alias(alias("one", 1)).previous is None
+    assert world.ledger.move_alias(alias("two", 2)).previous.run == "one"
+    assert world.ledger.move_alias(alias("two", 2)).previous.run == "one"
+    assert world.ledger.move_alias(alias("old", 0)).run == "two"
+    ledger = Ledger(LosesAnswers(world.state))
+    assert ledger.move_alias(alias("three", 3)).previous.run == "two"
+
+
+class TestClaims:
+    def take(self, world):
+        return world.claims.take("told/e1", lasting=timedelta(minutes=2))
+
+    def test_a_claim_is_taken_once(self, world):
+        assert (self.take(world), self.take(world)) == (Claimed.MINE, Claimed.BUSY)
+
+    def test_a_claim_that_has_run_out_is_taken_again(self, world):
+        self.take(world)
+        world.clock.advance(121)
+        assert self.take(world) is Claimed.MINE
+
+    def test_work_that_is_done_stays_done(self, world):
+        self.take(world)
+        world.claims.finish("told/e1")
+        world.clock.advance(10_000)
+        assert self.take(world) is Claimed.DONE
+
+    def test_a_claim_given_back_is_free(self, world):
+        self.take(world)
+        world.claims.release("told/e1")
+        assert self.take(world) is Claimed.MINE
+
+    def test_an_own_lost_answer_is_ones_own_claim(self, world):
+        world.claims._state = LosesAnswers(world.state)
+        assert self.take(world) is Claimed.MINE
+
+
+def test_a_notifier_that_is_down_is_asked_again_and_tells_once(world):
+    from support.data import dataset
+
+    from dropforge.workers.notify import notify
+
+    def down(_):
+        raise Unavailable("Slack answered 503")
+
+    world.land(world.put("topics", dataset()))
+    [event] = world.bus.published
+    tell, world.notifier.tell = world.notifier.tell, down
+    for _ in range(3):
+        with pytest.raises(Unavailable):
+            world.perform(notify, event)
+    world.notifier.tell = tell
+    assert [world.perform(notify, event).why for _ in range(2)] == ["told", "told before"]
+    assert len(world.notifier.told) == 1
+
+
+def test_conflicts_of_the_store_are_conflicts(world):
+    generation = world.state.write("x", b"1", replacing=0)
+    world.state.write("x", b"2", replacing=generation)
+    with pytest.raises(Conflict):
+        world.state.write("x", b"3", replacing=generation)

@@ -1,0 +1,74 @@
+"""A dataset's own configuration holds within the operator's bounds, and what Vertex refuses late is refused at once."""
+
+from datetime import date
+
+import pytest
+
+from dropforge.domain.findings import Findings
+from dropforge.domain.tuning import Bounds, Tuning, resolve
+
+TODAY = date(2026, 11, 23)
+
+
+def resolved(text, bounds=Bounds()):  # noqa: B008 - frozen
+    findings = Findings()
+    return resolve(text, bounds, TODAY, findings), findings.report()
+
+
+def test_without_a_file_the_operators_defaults_hold():
+    defaults = Tuning(train_steps=500)
+    assert resolved(None, Bounds(defaults))[0] == defaults
+
+
+def test_what_the_dataset_says_is_laid_over_the_defaults():
+    tuning, report = resolved(b"train_steps: 200\ntask_type: CLUSTERING\nlearning_rate_multiplier: 2\n")
+
+    assert report.verdict == "accepted"
+    assert tuning == Tuning(train_steps=200, task_type="CLUSTERING", learning_rate_multiplier=2.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "line", "told"),
+    [
+        (b"train_stops: 100", "tuning-unknown-key", 1, "did you mean train_steps?"),
+        (b"deploy: always\nbatch_size: 4096", "tuning-bad-value", 2, "a whole number from 1 to 1023"),
+        (b"batch_size: true", "tuning-bad-value", 1, "a whole number from 1 to 1023"),
+        (b"train_steps: 30", "tuning-bad-value", 1, "a whole number from 31"),
+        (b"base_model: text-embedding-05", "tuning-bad-value", 1, "did you mean text-embedding-005?"),
+        (b"machine_type: a3-megagpu-8g", "tuning-unknown-key", 1, "no setting"),
+        (b"service_account: me@evil.example", "tuning-unknown-key", 1, "no setting"),
+        (b"template: v9", "tuning-unknown-key", 1, "no setting"),
+        (b"batch_size: [1, 2]", "tuning-bad-value", 1, "a list or mapping"),
+        (b"batch_size: 2020-99-99", "tuning-bad-value", 1, "2020-99-99"),
+        (b"- a\n- b\n", "tuning-not-a-mapping", 1, "not a mapping"),
+        (b"a: b: c", "tuning-not-yaml", 1, "not YAML"),
+        (b"[" * 20_000, "tuning-not-yaml", 0, "nested too deeply"),
+        (b"\xff", "tuning-not-utf8", 0, "not UTF-8 at byte 0"),
+        (b"base_model: text-embedding-004\ntask_type: CODE_RETRIEVAL_QUERY", "tuning-task-not-for-model", 0, "004"),
+        (b"base_model: textembedding-gecko@002", "tuning-retired-model", 0, "retired on 2025-04-21"),
+    ],
+)
+def test_each_fault_is_told_where_it_is(text, code, line, told):
+    _, report = resolved(text)
+
+    [finding] = report.findings
+    assert (finding.code, finding.line) == (code, line)
+    assert told in finding.message
+    assert report.verdict == "rejected"
+
+
+def test_an_operator_can_allow_a_retired_model():
+    tuning, report = resolved(
+        b"base_model: textembedding-gecko@002", Bounds(allowed_retired=frozenset({"textembedding-gecko@002"}))
+    )
+
+    assert tuning.base_model == "textembedding-gecko@002"
+    assert report.verdict == "accepted"
+    assert [finding.code for finding in report.warnings] == ["tuning-retired-model"]
+
+
+def test_the_first_template_family_takes_no_dimensions():
+    bounds = Bounds(allowed_retired=frozenset({"textembedding-gecko@003"}))
+    _, report = resolved(b"base_model: textembedding-gecko@003\noutput_dimensionality: 256", bounds)
+
+    assert "tuning-dimensions-not-for-model" in report.counts
