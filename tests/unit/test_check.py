@@ -58,9 +58,9 @@ D3 = b'{"_id": "d3", "title": "t3", "text": "document 3"}'
     [
         (with_record("queries.jsonl", b'{"_id": "q5", "text": }'), ("json-malformed", "queries.jsonl", 81)),
         (with_record("queries.jsonl", b'["q5"]'), ("json-not-an-object", "queries.jsonl", 81)),
-        (with_record("queries.jsonl", b'{"_id": "q5", "text": ""}'), ("text-missing", "queries.jsonl", 81)),
-        (with_record("queries.jsonl", b'{"_id": "q5"}'), ("text-missing", "queries.jsonl", 81)),
-        (with_record("queries.jsonl", b'{"_id": "q5", "text": 7}'), ("text-missing", "queries.jsonl", 81)),
+        (with_record("queries.jsonl", b'{"_id": "x", "text": ""}'), ("text-missing", "queries.jsonl", 81)),
+        (with_record("queries.jsonl", b'{"_id": "x"}'), ("text-missing", "queries.jsonl", 81)),
+        (with_record("queries.jsonl", b'{"_id": "x", "text": 7}'), ("text-missing", "queries.jsonl", 81)),
         (with_record("queries.jsonl", b'{"_id": "q4", "text": "twice"}'), ("id-duplicate", "queries.jsonl", 81)),
         (changed("corpus.jsonl", D3, D3.replace(b'"t3"', b"[]")), ("title-not-text", "corpus.jsonl", 4)),
         (with_record("corpus.jsonl", b'{"_id": "d\\t3", "text": "t"}'), ("id-unusable", "corpus.jsonl", 21)),

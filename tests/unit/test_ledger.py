@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from support.data import dataset
 from support.runs import MOMENT, validated
 from support.world import World
 
@@ -12,6 +13,7 @@ from dropforge.domain.errors import Conflict, Contended, Missing, Unavailable, U
 from dropforge.domain.runs import State, advance
 from dropforge.domain.spaces import Alias
 from dropforge.ledger import Ledger
+from dropforge.workers.notify import notify
 
 
 @pytest.fixture
@@ -154,10 +156,6 @@ class TestClaims:
 
 
 def test_a_notifier_that_is_down_is_asked_again_and_tells_once(world):
-    from support.data import dataset
-
-    from dropforge.workers.notify import notify
-
     def down(_):
         raise Unavailable("Slack answered 503")
 
