@@ -113,11 +113,16 @@ def ports() -> Ports:
         return _ports
 
 
-def use(chosen: Ports | None) -> None:
-    """Take these ports instead of those of the environment; None goes back to them. For rehearsals and tests."""
-    global _ports  # noqa: PLW0603 - see `ports`
+def use(chosen: Ports | None) -> Ports | None:
+    """Take these ports instead of those of the environment; None goes back to them. For rehearsals and tests.
+
+    Returns:
+        What was in use before.
+    """
+    global _ports
     with _lock:
-        _ports = chosen
+        before, _ports = _ports, chosen
+        return before
 
 
 def perform(work: Callable[..., "Outcome"], event: Any) -> "Outcome":  # noqa: ANN401 - whatever the worker takes

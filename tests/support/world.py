@@ -52,11 +52,11 @@ class World(bootstrap.Ports):
 
     def perform(self, work: Callable[..., Outcome], event: object) -> Outcome:
         """Hand one event to one worker."""
-        bootstrap.use(self)
+        before = bootstrap.use(self)
         try:
             outcome = bootstrap.perform(work, event)
         finally:
-            bootstrap.use(None)
+            bootstrap.use(before)
         self.outcomes.append(outcome)
         return outcome
 

@@ -1,0 +1,158 @@
+"""Every function, as the functions framework runs it, given recorded CloudEvents."""
+
+import base64
+import json
+from pathlib import Path
+
+import functions_framework
+import pytest
+from support.data import dataset
+from support.world import World
+
+from dropforge import bootstrap, wire
+from dropforge.domain.errors import Misconfigured, Unavailable
+from dropforge.domain.jobs import JobState
+from dropforge.domain.runs import State
+
+ROOT = Path(__file__).parents[2]
+EVENTS = ROOT / "tests" / "events"
+CLOUD_EVENT_FUNCTIONS = ("validate_dataset", "submit_tuning", "watch_status", "deploy_model", "notify_slack", "sweep")
+
+
+def client(name, signature="cloudevent"):
+    app = functions_framework.create_app(name, str(ROOT / "functions" / name / "main.py"), signature)
+    return app.test_client()
+
+
+@pytest.fixture(scope="module")
+def functions():
+    return {name: client(name) for name in CLOUD_EVENT_FUNCTIONS} | {"console": client("console", "http")}
+
+
+@pytest.fixture
+def world():
+    world = World()
+    bootstrap.use(world)
+    yield world
+    bootstrap.use(None)
+
+
+def recorded(name):
+    event = json.loads((EVENTS / f"{name}.json").read_text())
+    return event["headers"], event["body"]
+
+
+def post(client, headers, body):
+    return client.post("/", headers=headers, data=json.dumps(body)).status_code
+
+
+def land(functions, landed):
+    headers, body = recorded("object_finalized")
+    told = {"name": landed.name, "bucket": landed.bucket, "generation": str(landed.generation)}
+    return post(functions["validate_dataset"], headers, body | told)
+
+
+def publish(function, event):
+    headers, body = recorded("message_published")
+    data, attributes = wire.publishable(event)
+    body["message"] |= {"data": base64.b64encode(data).decode(), "attributes": attributes}
+    return post(function, headers, body)
+
+
+def tick(function):
+    headers, body = recorded("message_published")
+    body["message"]["attributes"] = {"schedule": "watch"}
+    return post(function, headers, body)
+
+
+def test_the_whole_chain_through_the_framework(functions, world):
+    statuses = [land(functions, landed) for landed in world.put("topics", dataset())]
+    validated = world.bus.published[0]
+    statuses += [publish(functions[name], validated) for name in ("submit_tuning", "notify_slack")]
+    world.finish_jobs(JobState.SUCCEEDED)
+    statuses.append(tick(functions["watch_status"]))
+    complete = world.bus.published[-1]
+    statuses.append(publish(functions["deploy_model"], complete))
+    statuses += [tick(functions["watch_status"]) for _ in range(3)]
+    statuses.append(tick(functions["sweep"]))
+
+    assert set(statuses) == {200}
+    assert [run.state for run in world.ledger.summaries()] == [State.DEPLOYED]
+    assert len(world.notifier.told) == 1
+
+
+@pytest.mark.parametrize("name", CLOUD_EVENT_FUNCTIONS)
+def test_an_unreadable_event_is_set_aside_once_and_acknowledged(functions, world, name):
+    headers, body = recorded("message_published")
+    body["message"] = "not a message"
+    assert [post(functions[name], headers, body) for _ in range(2)] == [200, 200]
+
+    [aside] = world.state.list("aside/")
+    kept = json.loads(world.state.read(aside.name)[0])
+    assert (kept["id"], kept["error"], kept["data"]) == (headers["ce-id"], "Unreadable", body)
+    assert world.bus.published == []
+
+
+def test_what_may_work_later_is_asked_to_be_delivered_again(functions, world, monkeypatch):
+    [*_, last] = world.put("topics", dataset())
+
+    def down(_):
+        raise Unavailable("Pub/Sub did not answer")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(world.bus, "publish", down)
+        assert land(functions, last) == 500
+    assert land(functions, last) == 200
+    assert [event.state for event in world.bus.published] == [State.VALIDATED]
+
+
+def test_a_missing_setting_keeps_the_event(functions, monkeypatch):
+    for name in ("DROPFORGE_PROJECT", "DROPFORGE_STATE_BUCKET", "DROPFORGE_DROP_BUCKET"):
+        monkeypatch.delenv(name, raising=False)
+    bootstrap.use(None)
+    headers, body = recorded("object_finalized")
+    assert post(functions["validate_dataset"], headers, body) == 500
+    with pytest.raises(Misconfigured, match="DROPFORGE_PROJECT is not set"):
+        bootstrap.ports()
+
+
+@pytest.mark.usefixtures("world")
+class TestConsole:
+    def test_the_list_links_to_each_run(self, functions, world):
+        world.land(world.put("topics", dataset()))
+        [run] = world.ledger.summaries()
+        page = functions["console"].get("/")
+        assert page.status_code == 200
+        assert f'<a href="/runs/{run.id}">{run.id}</a>' in page.text
+
+    def test_without_runs_the_list_says_what_to_do(self, functions):
+        assert "Drop a dataset folder" in functions["console"].get("/").text
+
+    def test_a_runs_page_shows_findings_escaped(self, functions, world):
+        bad = dataset()["test_label.tsv"].replace(b"q41\t", b"<script>alert(1)</script>\t")
+        world.land(world.put("topics", dataset() | {"test_label.tsv": bad}))
+        [run] = world.ledger.summaries()
+        page = functions["console"].get(f"/runs/{run.id}").text
+        assert "<script>" not in page
+        assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+        assert "test_label.tsv:3" in page
+
+    def test_a_run_that_is_not_there_is_not_found(self, functions):
+        assert functions["console"].get("/runs/nobody").status_code == 404
+
+    def test_pages_are_read_only_and_load_nothing_from_elsewhere(self, functions):
+        assert functions["console"].post("/").status_code == 405
+        headers = functions["console"].get("/").headers
+        assert headers["Content-Security-Policy"].startswith("default-src 'none'")
+        assert headers["X-Content-Type-Options"] == "nosniff"
+
+    def test_the_style_is_served(self, functions):
+        assert functions["console"].get("/style.css").content_type.startswith("text/css")
+
+
+def test_an_entry_point_is_short_and_touches_no_network():
+    for path in sorted(ROOT.glob("functions/*/main.py")):
+        lines = path.read_text().splitlines()
+        assert len(lines) <= 20, f"{path} should only name its trigger and its worker"
+        assert "google.cloud" not in path.read_text()
+    assert {path.parent.name for path in ROOT.glob("functions/*/main.py")} == {*CLOUD_EVENT_FUNCTIONS, "console"}
