@@ -307,6 +307,14 @@ def test_a_folder_whose_name_cannot_be_used_is_told_of(world):
     assert {event.id for event in told} == {"misnamed/My Topics"}
 
 
+def test_a_folder_dropped_into_another_is_told_of(world):
+    world.land(world.put("topics/my-folder", dataset()))
+
+    assert {(event.dataset, event.suggestion) for event in world.published(events.DatasetMisnamed)} == {
+        ("topics/my-folder", "topics-my-folder")
+    }
+
+
 def test_files_elsewhere_start_nothing(world):
     for name in ("readme.txt", "datasets/", "datasets/topics/", "datasets/topics/a/b.jsonl", "datasets/t/x.part"):
         [outcome] = world.land([ObjectFinalized("drop", name, 1)])

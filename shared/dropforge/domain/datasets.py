@@ -42,11 +42,15 @@ class Place:
 
 
 def place_of(object_name: str) -> Place | None:
-    """Read `datasets/NAME/FILE`; None for whatever is no file of a dataset: other prefixes, deeper folders, leftovers."""
+    """Read `datasets/NAME/FILE`; None for whatever is no file of a dataset: other prefixes, uploaders' leftovers.
+
+    A dataset's file in a deeper folder (`cp -r` onto a folder that exists does that) has a place too: one whose name
+    cannot be used, so that somebody is told.
+    """
     if not object_name.startswith(ROOT):
         return None
-    dataset, slash, file = object_name.removeprefix(ROOT).partition("/")
-    if not slash or "/" in file or _PASSING.search(file):
+    dataset, slash, file = object_name.removeprefix(ROOT).rpartition("/")
+    if not slash or _PASSING.search(file) or ("/" in dataset and file not in KNOWN):
         return None
     return Place(dataset, file)
 

@@ -184,7 +184,7 @@ class DatasetIncomplete(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetMisnamed(Event):
-    """A folder's name cannot be a dataset's. `suggestion` is the nearest that can."""
+    """A folder's name cannot be a dataset's, or it lies too deep. `dataset` is its path, `suggestion` a name that can."""
 
     TYPE = "dropforge.dataset.misnamed.v1"
     TOPIC = "notices"

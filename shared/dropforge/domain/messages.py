@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from dropforge.domain import events
+from dropforge.domain.datasets import CORPUS, QUERIES
 from dropforge.domain.events import Event, RunEvent
 from dropforge.domain.findings import Finding
 from dropforge.domain.text import printable
@@ -71,12 +72,21 @@ def line_of(finding: Finding) -> str:
     return printable(f"{place}: {text}" if place else text)
 
 
+def _sizes(rows: Mapping[str, int]) -> tuple[tuple[str, str], ...]:
+    labels = sum(count for file, count in rows.items() if file.endswith(".tsv"))
+    return (
+        ("Documents", f"{rows.get(CORPUS, 0):,}"),
+        ("Queries", f"{rows.get(QUERIES, 0):,}"),
+        ("Labels", f"{labels:,}"),
+    )
+
+
 def _validated(event: events.DatasetValidated) -> Message:
     return _message(
         event,
         f"{event.dataset}: dataset accepted",
         Tone.NEUTRAL,
-        facts=tuple((file, _count(rows, "row")) for file, rows in event.rows.items()),
+        facts=_sizes(event.rows),
         details=tuple(line_of(finding) for finding in event.warnings[:_SHOWN_FINDINGS]),
     )
 
@@ -104,8 +114,7 @@ def _submitted(event: events.TuningSubmitted) -> Message:
 def _completed(event: events.JobComplete) -> Message:
     took = ("Took", f"{event.seconds:,.0f} s")
     if event.outcome == "succeeded":
-        figures = tuple((key, f"{value:.3f}") for key, value in event.metrics.items() if "ndcg" in key.lower())
-        return _message(event, f"{event.dataset}: tuning succeeded", Tone.GOOD, facts=(took, *figures[:6]))
+        return _message(event, f"{event.dataset}: tuning succeeded", Tone.GOOD, facts=(took,))
     error = event.error
     facts = (took, *((("Step", error.step), ("Code", error.code)) if error else ()))
     steps = {
@@ -191,11 +200,11 @@ def _incomplete(event: events.DatasetIncomplete) -> Message:
 def _misnamed(event: events.DatasetMisnamed) -> Message:
     return _message(
         event,
-        "A dropped folder's name cannot be used",
+        "A dropped folder cannot be used where it is",
         Tone.BAD,
         facts=(("Folder", event.dataset),),
-        next_step="Drop it under a name of a-z, 0-9 and dashes, at most 40 characters, beginning with a letter"
-        + (f", such as {event.suggestion}." if event.suggestion else "."),
+        next_step="Put its files directly into datasets/NAME/. A name has a-z, 0-9 and dashes, at most 40 characters, and "
+        "begins with a letter" + (f", such as {event.suggestion}." if event.suggestion else "."),
     )
 
 

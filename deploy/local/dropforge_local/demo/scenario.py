@@ -67,7 +67,7 @@ class _Demonstration:
             for event in timeline.events(until=began + PATIENCE):
                 self.heard.append(event)
                 for line in lines_of(event, time.monotonic() - began):
-                    self.out.print(line)
+                    self.out.print(line, soft_wrap=True)
                 if self._is_over():
                     break
             else:
@@ -123,7 +123,7 @@ class _Demonstration:
         )
         vector = list(answer.predictions[0])
         shown = ", ".join(f"{value:+.3f}" for value in vector[:4])
-        self.out.print(f"  predict   “{_QUESTION}” → {len(vector)} numbers: \\[{shown}, …]")
+        self.out.print(f"  predict   “{_QUESTION}” → {len(vector)} numbers: \\[{shown}, …]", soft_wrap=True)
 
     def _slack(self) -> None:
         """What Slack got, read from the local receiver."""
@@ -131,13 +131,13 @@ class _Demonstration:
         deadline = time.monotonic() + 15
         wanted = sum(1 for _ in self.heard)
         while True:
-            messages = requests.get(f"{address}/_local/messages", timeout=10).json()["messages"]
+            messages = requests.get(f"{address}/_local/messages", timeout=10).json()
             if len(messages) >= wanted or time.monotonic() > deadline:
                 break
             time.sleep(0.2)
         self.out.print(f"\n[bold]Slack got {len(messages)} messages[/bold]")
         for message in messages:
-            self.out.print(Text(f"  {printable(message['text'])}"))
+            self.out.print(Text(f"  {printable(message['text'])}"), soft_wrap=True)
 
 
 def _what_next(out: Console) -> None:

@@ -3,26 +3,26 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import google.auth.exceptions
 import requests
-from google.api_core import exceptions as google
+from google.api_core import exceptions as api
+from google.auth import exceptions as auth
 
 from dropforge.domain.errors import Conflict, DropforgeError, Exhausted, Misconfigured, Missing, Refused, Unavailable
 
 # The most telling first: each is matched by class, and some are subclasses of others.
 _TRANSLATIONS: tuple[tuple[type[Exception], type[DropforgeError]], ...] = (
-    (google.PreconditionFailed, Conflict),
-    (google.NotFound, Missing),
-    (google.ResourceExhausted, Exhausted),
-    (google.TooManyRequests, Unavailable),
-    (google.Forbidden, Misconfigured),
-    (google.Unauthorized, Misconfigured),
-    (google.AlreadyExists, Conflict),
-    (google.Conflict, Conflict),
-    (google.ClientError, Refused),
-    (google.GoogleAPIError, Unavailable),
-    (google.auth.exceptions.DefaultCredentialsError, Misconfigured),
-    (google.auth.exceptions.GoogleAuthError, Unavailable),
+    (api.PreconditionFailed, Conflict),
+    (api.NotFound, Missing),
+    (api.ResourceExhausted, Exhausted),
+    (api.TooManyRequests, Unavailable),
+    (api.Forbidden, Misconfigured),
+    (api.Unauthorized, Misconfigured),
+    (api.AlreadyExists, Conflict),
+    (api.Conflict, Conflict),
+    (api.ClientError, Refused),
+    (api.GoogleAPIError, Unavailable),
+    (auth.DefaultCredentialsError, Misconfigured),
+    (auth.GoogleAuthError, Unavailable),
     (requests.RequestException, Unavailable),
     (TimeoutError, Unavailable),
     (ConnectionError, Unavailable),
