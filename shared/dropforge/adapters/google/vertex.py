@@ -7,7 +7,6 @@ back, no template downloaded by the caller (the service does that itself).
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from google.api_core.exceptions import AlreadyExists
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import aiplatform_v1 as vertex
 from google.cloud.aiplatform_v1.types import PipelineState, PipelineTaskDetail
@@ -215,11 +214,11 @@ class Vertex:
     @staticmethod
     def _started(what: str, start: Callable[[], Any]) -> str:
         """Start a long operation and give its name; empty when its effect is there or on its way already."""
-        with translated(what):
-            try:
+        try:
+            with translated(what):
                 return str(start().operation.name)
-            except AlreadyExists:
-                return ""
+        except Conflict:
+            return ""
 
 
 def _tuned(job: Any) -> Tuned | None:  # noqa: ANN401 - Google's client has no types

@@ -1,0 +1,128 @@
+"""The wire of the local Slack: `python -m dropforge_local.slack.server --port N --dir DIR`."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import parse_qs
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from dropforge_local.serving import arguments, serve
+from dropforge_local.slack.page import CONTENT_SECURITY_POLICY, channel
+from dropforge_local.slack.payload import Refused, read
+from dropforge_local.slack.state import Fault, Faults, Messages
+
+log = logging.getLogger(__name__)
+
+_SHOWN = 200
+_PAGE_HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+_FAULT_BODIES = {429: "rate_limited", 500: "rollup_error", 503: "service_unavailable"}
+
+
+class SlackServer:
+    """One channel and its webhook."""
+
+    def __init__(self, folder: Path) -> None:
+        self._messages = Messages(folder)
+        self._faults = Faults()
+
+    def app(self) -> Starlette:
+        """The ASGI application."""
+        return Starlette(
+            routes=[
+                Route("/services/{team}/{service}/{token}", self.receive, methods=["POST"]),
+                Route("/", self.show),
+                Route("/_local/messages", self.list_messages),
+                Route("/_local/faults", self.add_fault, methods=["POST"]),
+                Route("/_local/faults", self.list_faults),
+            ],
+            lifespan=self._lifespan,
+        )
+
+    async def receive(self, request: Request) -> Response:
+        """Take a message: `ok`, or Slack's word for what is wrong with it."""
+        if (fault := self._faults.next()) is not None:
+            return _fault_response(fault)
+        try:
+            _check_address(**request.path_params)
+            payload = read(await _body(request))
+        except Refused as refused:
+            log.warning("refused a message: %s", refused)
+            return PlainTextResponse(refused.reason, refused.status)
+        self._messages.add(payload, time=datetime.now(UTC))
+        return PlainTextResponse("ok")
+
+    async def show(self, _request: Request) -> Response:
+        """The channel as a page."""
+        return HTMLResponse(channel(self._messages.newest(_SHOWN)), headers=_PAGE_HEADERS)
+
+    async def list_messages(self, _request: Request) -> Response:
+        """Every message, the newest last."""
+        return _json(self._messages.all())
+
+    async def add_fault(self, request: Request) -> Response:
+        """Make the next messages fail."""
+        try:
+            self._faults.add(msgspec.json.decode(await request.body(), type=Fault))
+        except msgspec.MsgspecError as error:
+            return PlainTextResponse(str(error), 400)
+        return _json(self._faults.report())
+
+    async def list_faults(self, _request: Request) -> Response:
+        """Which faults are to come, and which have fired."""
+        return _json(self._faults.report())
+
+    @asynccontextmanager
+    async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
+        yield
+        self._messages.close()
+
+
+def create_app(folder: Path) -> Starlette:
+    """The server as an ASGI application, with its messages in `folder`."""
+    return SlackServer(folder).app()
+
+
+def _check_address(team: str, service: str, token: str) -> None:
+    """A webhook's address is `/services/T.../B.../TOKEN`; every token is good here."""
+    if not team.startswith("T"):
+        raise Refused("no_team", f"{team!r} is no team", status=404)
+    if not service.startswith("B") or not token:
+        raise Refused("no_service", f"{service!r} is no webhook", status=404)
+
+
+async def _body(request: Request) -> bytes:
+    """The JSON: the request's body, or the `payload` field of a form, which Slack takes as well."""
+    body = await request.body()
+    if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        return parse_qs(body.decode(errors="replace")).get("payload", [""])[0].encode()
+    return body
+
+
+def _fault_response(fault: Fault) -> Response:
+    headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
+    return PlainTextResponse(_FAULT_BODIES[fault.status], fault.status, headers)
+
+
+def _json(value: object) -> Response:
+    return Response(msgspec.json.encode(value), media_type="application/json")
+
+
+def main() -> None:
+    """Serve until asked to stop."""
+    options = arguments("A local receiver for Slack's incoming webhooks.").parse_args()
+    serve(create_app(options.dir), port=options.port)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""The messages that were received, and the faults that were asked for."""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from dropforge_local.slack.payload import plain_text
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS message (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    time TEXT NOT NULL,
+    text TEXT NOT NULL,
+    payload BLOB NOT NULL
+) STRICT
+"""
+
+
+class Message(msgspec.Struct, frozen=True):
+    """One message as received; `time` is when, RFC 3339 in UTC."""
+
+    id: int
+    time: str
+    text: str
+    payload: dict[str, Any]
+
+
+class Messages:
+    """The channel. What `add` has returned for survives the end of the process."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._database = sqlite3.connect(folder / "messages.sqlite", isolation_level=None)
+        # NORMAL loses nothing when the process is killed; only a power cut could take the last messages.
+        self._database.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; {_SCHEMA}")
+
+    def add(self, payload: Mapping[str, Any], *, time: datetime) -> None:
+        """Keep a message."""
+        self._database.execute(
+            "INSERT INTO message (time, text, payload) VALUES (?, ?, ?)",
+            (time.isoformat(timespec="milliseconds"), plain_text(payload), msgspec.json.encode(payload)),
+        )
+
+    def newest(self, count: int) -> list[Message]:
+        """At most `count` messages, the newest last."""
+        rows = self._database.execute("SELECT id, time, text, payload FROM message ORDER BY id DESC LIMIT ?", (count,))
+        return [_message(*row) for row in reversed(rows.fetchall())]
+
+    def all(self) -> list[Message]:
+        """Every message, the newest last."""
+        return [
+            _message(*row) for row in self._database.execute("SELECT id, time, text, payload FROM message ORDER BY id")
+        ]
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._database.close()
+
+
+def _message(number: int, time: str, text: str, payload: bytes) -> Message:
+    return Message(id=number, time=time, text=text, payload=msgspec.json.decode(payload))
+
+
+class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Answer the next `count` messages with `status` and do not keep them; `retry_after` is in seconds."""
+
+    status: Literal[429, 500, 503]
+    count: Annotated[int, msgspec.Meta(ge=1)] = 1
+    retry_after: Annotated[int, msgspec.Meta(ge=0)] | None = None
+
+
+class Faults:
+    """Faults to come, in the order asked for, and how many have fired. They end with the process."""
+
+    def __init__(self) -> None:
+        self._coming: list[Fault] = []
+        self._fired: Counter[int] = Counter()
+
+    def add(self, fault: Fault) -> None:
+        """Put a fault behind those already asked for."""
+        self._coming.extend([fault] * fault.count)
+
+    def next(self) -> Fault | None:
+        """The fault that the message now arriving meets, if any; it is counted."""
+        if not self._coming:
+            return None
+        fault = self._coming.pop(0)
+        self._fired[fault.status] += 1
+        return fault
+
+    def report(self) -> dict[str, Any]:
+        """How many are still to come, and how many fired by status."""
+        return {"pending": len(self._coming), "fired": {str(status): count for status, count in self._fired.items()}}

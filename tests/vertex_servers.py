@@ -1,0 +1,218 @@
+"""Servers, clients and small datasets for the tests of the local Vertex AI."""
+
+import contextlib
+import json
+import os
+import random
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import aiplatform_v1, storage
+
+PROJECT = "rehearsal"
+LOCATION = f"projects/{PROJECT}/locations/us-central1"
+TEMPLATES = "https://us-kfp.pkg.dev/ml-pipeline/llm-text-embedding/tune-text-embedding-model"
+BUCKET = "vertex-tests"
+ENDED = {
+    aiplatform_v1.PipelineState.PIPELINE_STATE_SUCCEEDED,
+    aiplatform_v1.PipelineState.PIPELINE_STATE_FAILED,
+    aiplatform_v1.PipelineState.PIPELINE_STATE_CANCELLED,
+}
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def eventually(probe, *, seconds: float = 30.0):
+    """The first true answer of a probe."""
+    deadline = time.monotonic() + seconds
+    while not (answer := probe()):
+        assert time.monotonic() < deadline, "it did not come true in time"
+        time.sleep(0.02)
+    return answer
+
+
+class Server:
+    """A local server as a process of its own, which answers once `start` returns."""
+
+    def __init__(self, module: str, *arguments: str, env: dict[str, str] | None = None) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._command = [sys.executable, "-m", module, "--port", str(self.port), *arguments]
+        self._env = os.environ | (env or {})
+        self.process: subprocess.Popen[bytes]
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(self._command, env=self._env)
+        eventually(self._answers)
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(10)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(10)
+
+    def _answers(self) -> bool:
+        assert self.process.poll() is None, "the server ended at once"
+        try:
+            with urllib.request.urlopen(self.url, timeout=1):
+                return True
+        except OSError:
+            return False
+
+
+@contextlib.contextmanager
+def running(server: Server) -> Iterator[Server]:
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@dataclass(frozen=True)
+class Clients:
+    """Google's clients of one local Vertex AI."""
+
+    url: str
+    jobs: aiplatform_v1.PipelineServiceClient
+    models: aiplatform_v1.ModelServiceClient
+    endpoints: aiplatform_v1.EndpointServiceClient
+    predictions: aiplatform_v1.PredictionServiceClient
+
+    @classmethod
+    def of(cls, url: str) -> "Clients":
+        options: dict[str, Any] = {
+            "credentials": AnonymousCredentials(),
+            "transport": "rest",
+            "client_options": {"api_endpoint": url},
+        }
+        return cls(
+            url,
+            aiplatform_v1.PipelineServiceClient(**options),
+            aiplatform_v1.ModelServiceClient(**options),
+            aiplatform_v1.EndpointServiceClient(**options),
+            aiplatform_v1.PredictionServiceClient(**options),
+        )
+
+    def submit(self, job_id: str = "", **job: Any) -> aiplatform_v1.PipelineJob:
+        return self.jobs.create_pipeline_job(parent=LOCATION, pipeline_job=pipeline_job(**job), pipeline_job_id=job_id)
+
+    def finish(self, name: str) -> aiplatform_v1.PipelineJob:
+        def ended() -> aiplatform_v1.PipelineJob | None:
+            job = self.jobs.get_pipeline_job(name=name)
+            return job if job.state in ENDED else None
+
+        return eventually(ended)
+
+    def tune(self, job_id: str = "", **job: Any) -> aiplatform_v1.PipelineJob:
+        return self.finish(self.submit(job_id, **job).name)
+
+    def deploy(self, endpoint: str, model: str, deployed_id: str = "") -> Any:
+        return self.endpoints.deploy_model(
+            endpoint=endpoint, deployed_model=deployed_model(model, deployed_id), traffic_split={"0": 100}
+        )
+
+
+def result_of(operation: Any) -> Any:
+    """The result of a long-running operation, without the second that the client's own polling takes."""
+    eventually(operation.done)
+    return operation.result()
+
+
+def pipeline_job(*, version: str = "v1.1.4", parameters: dict[str, Any] | None = None, **fields: Any) -> Any:
+    """A job on the dataset that `upload_dataset` uploads."""
+    values = {
+        "base_model_version_id": "text-embedding-005",
+        "queries_path": f"gs://{BUCKET}/topics/queries.jsonl",
+        "corpus_path": f"gs://{BUCKET}/topics/corpus.jsonl",
+        "train_label_path": f"gs://{BUCKET}/topics/training_label.tsv",
+        "test_label_path": f"gs://{BUCKET}/topics/test_label.tsv",
+        "train_steps": 100,
+    } | (parameters or {})
+    runtime = aiplatform_v1.PipelineJob.RuntimeConfig(
+        gcs_output_directory=f"gs://{BUCKET}/out",
+        parameter_values={name: value for name, value in values.items() if value is not None},
+    )
+    return aiplatform_v1.PipelineJob(template_uri=f"{TEMPLATES}/{version}", runtime_config=runtime, **fields)
+
+
+def deployed_model(model: str, deployed_id: str = "") -> Any:
+    return aiplatform_v1.DeployedModel(
+        id=deployed_id,
+        model=model,
+        dedicated_resources=aiplatform_v1.DedicatedResources(
+            min_replica_count=1,
+            machine_spec=aiplatform_v1.MachineSpec(
+                machine_type="a2-highgpu-1g", accelerator_type="NVIDIA_TESLA_A100", accelerator_count=1
+            ),
+        ),
+    )
+
+
+def topics(*, count: int = 30) -> dict[str, bytes]:
+    """A dataset that only training can solve: documents and queries of a topic have no word in common."""
+    chance = random.Random(7)
+    syllables = [a + b for a in "bdfgklmnprstvz" for b in "aeiou"]
+
+    def words() -> list[str]:
+        return ["".join(chance.choices(syllables, k=3)) for _ in range(5)]
+
+    documents, queries = [], []
+    labels: dict[str, list[str]] = {"training": [], "test": []}
+    for topic in range(count):
+        documents.append({"_id": f"d{topic}", "text": " ".join(words()), "title": f"Topic {topic}"})
+        asked = words()
+        for number in range(6):
+            query = f"q{topic}-{number}"
+            queries.append({"_id": query, "text": " ".join(chance.sample(asked, 3))})
+            labels["training" if number < 4 else "test"].append(f"{query}\td{topic}\t1")
+    return {
+        "corpus.jsonl": json_lines(documents),
+        "queries.jsonl": json_lines(queries),
+        "training_label.tsv": tsv(labels["training"]),
+        "test_label.tsv": tsv(labels["test"]),
+    }
+
+
+def json_lines(records: list[dict[str, Any]]) -> bytes:
+    return "".join(json.dumps(record) + "\n" for record in records).encode()
+
+
+def tsv(rows: list[str]) -> bytes:
+    return "\n".join(["query-id\tcorpus-id\tscore", *rows, ""]).encode()
+
+
+def storage_server(folder: Path) -> Server:
+    return Server("dropforge_local.storage.server", "--dir", str(folder), "--bucket", BUCKET)
+
+
+def vertex_server(folder: Path, storage_url: str, *arguments: str) -> Server:
+    env = {"STORAGE_EMULATOR_HOST": storage_url}
+    return Server(
+        "dropforge_local.vertex.server", "--dir", str(folder), "--operation-seconds", "0.2", *arguments, env=env
+    )
+
+
+def bucket(storage_url: str) -> Any:
+    client = storage.Client(
+        project=PROJECT, credentials=AnonymousCredentials(), client_options={"api_endpoint": storage_url}
+    )
+    return client.bucket(BUCKET)
+
+
+def upload_dataset(storage_url: str) -> None:
+    for name, content in topics().items():
+        bucket(storage_url).blob(f"topics/{name}").upload_from_string(content)
