@@ -200,9 +200,10 @@ class ModelHost(Protocol):
         ...
 
     def discard(self, endpoint: str, deployed_model: str) -> None:
-        """Take the model off the endpoint and remove the endpoint, as far as they are there.
+        """Take the model off the endpoint and have the endpoint removed, as far as they are there.
 
-        Asked again until it is done: each call takes the next step that is possible.
+        Asked again until it returns: each call takes the next step that is possible. Then nothing bills any more,
+        and the empty endpoint is gone, or on its way.
 
         Raises:
             Unavailable: Not done yet.

@@ -1,0 +1,181 @@
+"""The REST methods of the API, one function each, and their paths below `/v1`."""
+
+import asyncio
+import time
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from dropforge_local.vertex import wire
+from dropforge_local.vertex.errors import invalid
+from dropforge_local.vertex.filters import camel
+from dropforge_local.vertex.http import body_of, listed, location_of, name_of, query_of, shown, vertex_of
+
+LOCATION = "/projects/{project}/locations/{location}"
+WAIT_SECONDS = 30.0
+LOOK_SECONDS = 0.05  # between looks at an operation that a client waits for
+
+
+async def create_job(request: Request) -> Response:
+    """Pipeline jobs: create."""
+    job = await body_of(request, wire.JOB)
+    created = vertex_of(request).jobs.create(location_of(request), job, query_of(request, "pipelineJobId"))
+    return shown(request, created, wire.JOB)
+
+
+async def list_jobs(request: Request) -> Response:
+    """Pipeline jobs: list."""
+    return listed(request, vertex_of(request).jobs.in_location(location_of(request)), wire.JOB)
+
+
+async def get_job(request: Request) -> Response:
+    """Pipeline jobs: get."""
+    return shown(request, vertex_of(request).jobs.get(name_of(request)), wire.JOB)
+
+
+async def cancel_job(request: Request) -> Response:
+    """Pipeline jobs: cancel."""
+    vertex_of(request).jobs.cancel(name_of(request))
+    return JSONResponse({})
+
+
+async def delete_job(request: Request) -> Response:
+    """Pipeline jobs: delete."""
+    return JSONResponse(vertex_of(request).jobs.delete(name_of(request)))
+
+
+async def list_models(request: Request) -> Response:
+    """Models: list."""
+    return listed(request, vertex_of(request).models.in_location(location_of(request)), wire.MODEL)
+
+
+async def get_model(request: Request) -> Response:
+    """Models: get."""
+    return shown(request, vertex_of(request).models.get(name_of(request)), wire.MODEL)
+
+
+async def delete_model(request: Request) -> Response:
+    """Models: delete."""
+    return JSONResponse(vertex_of(request).models.delete(name_of(request)))
+
+
+async def create_endpoint(request: Request) -> Response:
+    """Endpoints: create."""
+    endpoint = await body_of(request, wire.ENDPOINT)
+    endpoints = vertex_of(request).endpoints
+    return JSONResponse(endpoints.create(location_of(request), endpoint, query_of(request, "endpointId")))
+
+
+async def list_endpoints(request: Request) -> Response:
+    """Endpoints: list."""
+    return listed(request, vertex_of(request).endpoints.in_location(location_of(request)), wire.ENDPOINT)
+
+
+async def get_endpoint(request: Request) -> Response:
+    """Endpoints: get."""
+    return shown(request, vertex_of(request).endpoints.get(name_of(request)), wire.ENDPOINT)
+
+
+async def update_endpoint(request: Request) -> Response:
+    """Endpoints: patch."""
+    changes = await body_of(request, wire.ENDPOINT)
+    fields = [camel(field.strip()) for field in query_of(request, "updateMask").split(",") if field.strip()]
+    return shown(request, vertex_of(request).endpoints.update(name_of(request), changes, fields), wire.ENDPOINT)
+
+
+async def delete_endpoint(request: Request) -> Response:
+    """Endpoints: delete."""
+    return JSONResponse(vertex_of(request).endpoints.delete(name_of(request)))
+
+
+async def deploy_model(request: Request) -> Response:
+    """Endpoints: deployModel."""
+    deployment = await body_of(request, wire.DEPLOY)
+    return JSONResponse(vertex_of(request).endpoints.deploy(name_of(request), deployment))
+
+
+async def undeploy_model(request: Request) -> Response:
+    """Endpoints: undeployModel."""
+    undeployment = await body_of(request, wire.UNDEPLOY)
+    return JSONResponse(vertex_of(request).endpoints.undeploy(name_of(request), undeployment))
+
+
+async def predict(request: Request) -> Response:
+    """Endpoints: predict."""
+    instances = wire.parse_json(await request.body())
+    answer = vertex_of(request).predictor.predict(name_of(request), instances)
+    return JSONResponse(await asyncio.to_thread(answer))
+
+
+async def predict_base(request: Request) -> Response:
+    """Publisher models: predict."""
+    instances = wire.parse_json(await request.body())
+    answer = vertex_of(request).predictor.predict_base(request.path_params["model"], instances)
+    return JSONResponse(await asyncio.to_thread(answer))
+
+
+async def get_operation(request: Request) -> Response:
+    """Operations: get."""
+    return JSONResponse(vertex_of(request).operations.get(name_of(request)))
+
+
+async def list_operations(request: Request) -> Response:
+    """Operations of a location, an endpoint or a model: list."""
+    parent = name_of(request).rpartition("/")[0]
+    return JSONResponse({"operations": vertex_of(request).operations.below(parent)})
+
+
+async def wait_operation(request: Request) -> Response:
+    """Operations: wait, until the operation is done or the `timeout` (such as `10s`) is over."""
+    text = query_of(request, "timeout") or wire.parse_json(await request.body()).get("timeout", "")
+    try:
+        patience = float(text.removesuffix("s")) if text else WAIT_SECONDS
+    except ValueError as error:
+        raise invalid(f"timeout {text!r} is no duration.") from error
+    deadline = time.monotonic() + patience
+    while True:
+        operation = vertex_of(request).operations.get(name_of(request))
+        if operation.get("done") or time.monotonic() >= deadline:
+            return JSONResponse(operation)
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+async def cancel_operation(request: Request) -> Response:
+    """Operations: cancel."""
+    vertex_of(request).operations.cancel(name_of(request))
+    return JSONResponse({})
+
+
+def _operation_routes(parent: str) -> list[BaseRoute]:
+    return [
+        Route(f"{parent}/operations/{{id}}:cancel", cancel_operation, methods=["POST"]),
+        Route(f"{parent}/operations/{{id}}:wait", wait_operation, methods=["POST"]),
+        Route(f"{parent}/operations/{{id}}", get_operation, methods=["GET"]),
+        Route(f"{parent}/operations", list_operations, methods=["GET"]),
+    ]
+
+
+# A path with a verb stands before the one without, which would match it as well.
+API: list[BaseRoute] = [
+    Route(f"{LOCATION}/pipelineJobs", create_job, methods=["POST"]),
+    Route(f"{LOCATION}/pipelineJobs", list_jobs, methods=["GET"]),
+    Route(f"{LOCATION}/pipelineJobs/{{id}}:cancel", cancel_job, methods=["POST"]),
+    Route(f"{LOCATION}/pipelineJobs/{{id}}", get_job, methods=["GET"]),
+    Route(f"{LOCATION}/pipelineJobs/{{id}}", delete_job, methods=["DELETE"]),
+    Route(f"{LOCATION}/models", list_models, methods=["GET"]),
+    Route(f"{LOCATION}/models/{{id}}", get_model, methods=["GET"]),
+    Route(f"{LOCATION}/models/{{id}}", delete_model, methods=["DELETE"]),
+    Route(f"{LOCATION}/endpoints", create_endpoint, methods=["POST"]),
+    Route(f"{LOCATION}/endpoints", list_endpoints, methods=["GET"]),
+    Route(f"{LOCATION}/endpoints/{{id}}:deployModel", deploy_model, methods=["POST"]),
+    Route(f"{LOCATION}/endpoints/{{id}}:undeployModel", undeploy_model, methods=["POST"]),
+    Route(f"{LOCATION}/endpoints/{{id}}:predict", predict, methods=["POST"]),
+    Route(f"{LOCATION}/endpoints/{{id}}", get_endpoint, methods=["GET"]),
+    Route(f"{LOCATION}/endpoints/{{id}}", update_endpoint, methods=["PATCH"]),
+    Route(f"{LOCATION}/endpoints/{{id}}", delete_endpoint, methods=["DELETE"]),
+    Route(f"{LOCATION}/publishers/google/models/{{model}}:predict", predict_base, methods=["POST"]),
+    *_operation_routes(LOCATION),
+    *_operation_routes(f"{LOCATION}/endpoints/{{parent}}"),
+    *_operation_routes(f"{LOCATION}/models/{{parent}}"),
+]

@@ -1,0 +1,112 @@
+"""The local Vertex AI as an application and as a process."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+
+from dropforge_local import serving
+from dropforge_local.vertex import wire
+from dropforge_local.vertex.errors import ApiError, invalid
+from dropforge_local.vertex.http import answer_bug, answer_error, answer_http_error, vertex_of
+from dropforge_local.vertex.pipeline_jobs import Quotas
+from dropforge_local.vertex.routes import API
+from dropforge_local.vertex.service import assemble
+
+
+def create_app(
+    folder: Path, *, operation_seconds: float = 1.0, quotas: Quotas | None = None, tuners: int = 1
+) -> Starlette:
+    """The server's application, with its state in `folder`; at most `tuners` jobs are tuned at a time."""
+    vertex = assemble(folder, operation_seconds=operation_seconds, quotas=quotas or Quotas(), tuners=tuners)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        app.state.vertex = vertex
+        tuning = asyncio.create_task(vertex.tuners.run())
+        tuning.add_done_callback(end_loudly)
+        yield
+        tuning.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await tuning
+        vertex.state.close()
+
+    routes: list[BaseRoute] = [
+        Route("/", health),
+        Route("/_local/status", status),
+        Route("/_local/quotas", change_quotas, methods=["POST"]),
+        # Clients poll operations below /ui as well.
+        *(Mount(f"/{prefix}", routes=API) for prefix in ("v1", "v1beta1", "ui")),
+    ]
+    handlers: dict[Any, Any] = {ApiError: answer_error, HTTPException: answer_http_error, Exception: answer_bug}
+    return Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
+
+
+def end_loudly(tuning: asyncio.Task[None]) -> None:
+    """A server that cannot run jobs any more ends, so that whoever watches it starts it again; its jobs go on then."""
+    if not tuning.cancelled():
+        signal.raise_signal(signal.SIGTERM)
+
+
+async def health(_: Request) -> Response:
+    """That the server is there."""
+    return JSONResponse({"status": "ok"})
+
+
+async def status(request: Request) -> Response:
+    """How many jobs are in each state, and how many operations are under way."""
+    vertex = vertex_of(request)
+    return JSONResponse(
+        {
+            "pipeline_jobs": vertex.state.count_states(),
+            "operations": len(vertex.state.pending_operations()),
+        }
+    )
+
+
+async def change_quotas(request: Request) -> Response:
+    """Set `concurrent_jobs` and `submissions_per_minute`, each optional, until the server stops; answer both."""
+    quotas = vertex_of(request).jobs.quotas
+    for name, limit in wire.parse_json(await request.body()).items():
+        if name not in vars(quotas) or not isinstance(limit, int) or limit < 0:
+            raise invalid(f"{name}: {limit!r} is no quota; {', '.join(vars(quotas))} are, as non-negative integers.")
+        setattr(quotas, name, limit)
+    return JSONResponse(vars(quotas))
+
+
+def main() -> None:
+    """Serve until asked to stop."""
+    parser = serving.arguments("A local Vertex AI that tunes a bundled text-embedding model.")
+    parser.add_argument(
+        "--operation-seconds", type=float, default=1.0, help="how long an operation such as a deployment takes"
+    )
+    parser.add_argument("--job-quota", type=int, default=Quotas.concurrent_jobs, help="concurrent pipeline jobs")
+    parser.add_argument(
+        "--submissions-per-minute",
+        type=int,
+        default=Quotas.submissions_per_minute,
+        help="pipeline jobs submitted a minute",
+    )
+    parser.add_argument("--tuners", type=int, default=1, help="jobs tuned at the same time")
+    options = parser.parse_args()
+    if not urlsplit(os.environ.get("STORAGE_EMULATOR_HOST", "")).hostname:
+        parser.error(
+            "STORAGE_EMULATOR_HOST must be the address of the local storage server, where the jobs' files are."
+        )
+    quotas = Quotas(options.job_quota, options.submissions_per_minute)
+    app = create_app(options.dir, operation_seconds=options.operation_seconds, quotas=quotas, tuners=options.tuners)
+    serving.serve(app, port=options.port)
+
+
+if __name__ == "__main__":
+    main()
