@@ -3,7 +3,7 @@
 import pytest
 from google.cloud import pubsub_v1
 from support.runs import validated
-from vertex_servers import Server, free_port, running
+from support.vertex import Server, free_port, running
 
 from dropforge import wire
 from dropforge.adapters.google.pubsub import PubSubBus

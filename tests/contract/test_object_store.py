@@ -3,7 +3,7 @@
 from itertools import count
 
 import pytest
-from vertex_servers import Server, running
+from support.vertex import Server, running
 
 from dropforge.adapters.google.storage import CloudStorage
 from dropforge.adapters.memory import ManualClock, MemoryDisk, MemoryStore

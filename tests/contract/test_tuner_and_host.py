@@ -6,7 +6,7 @@ from itertools import count
 
 import pytest
 from support.runs import validated
-from vertex_servers import BUCKET, running, storage_server, upload_dataset, vertex_server
+from support.vertex import BUCKET, running, storage_server, upload_dataset, vertex_server
 
 from dropforge import settings
 from dropforge.adapters.google.vertex import Vertex

@@ -10,7 +10,7 @@ from uuid import uuid4
 import httpx
 import pytest
 from google.api_core import exceptions
-from storage_servers import StorageServer, running
+from support.storage import StorageServer, running
 
 from dropforge_local.storage.database import Database
 from dropforge_local.storage.state import Storage

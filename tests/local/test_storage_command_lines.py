@@ -8,7 +8,7 @@ import threading
 
 import pytest
 import uvicorn
-from storage_servers import StorageServer, eventually, free_port, running
+from support.storage import StorageServer, eventually, free_port, running
 
 from dropforge_local.storage.delivery import Backoff
 from dropforge_local.storage.listing import Selection

@@ -7,7 +7,7 @@ import sys
 
 import httpx
 import pytest
-from storage_servers import StorageServer, running
+from support.storage import StorageServer, running
 
 from dropforge_local.storage.blobs import Content
 from dropforge_local.storage.errors import NoRoom, no_room

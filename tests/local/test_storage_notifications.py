@@ -10,7 +10,7 @@ from urllib.request import urlopen
 
 import httpx
 import pytest
-from storage_servers import Receiver, StorageServer, eventually, running
+from support.storage import Receiver, StorageServer, eventually, running
 
 from dropforge_local.storage.delivery import Backoff
 

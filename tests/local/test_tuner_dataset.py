@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from vertex_servers import json_lines, tsv
+from support.vertex import json_lines, tsv
 
 from dropforge_local.vertex.tuning.dataset import DatasetFiles, read_dataset
 from dropforge_local.vertex.tuning.protocol import TaskFailed

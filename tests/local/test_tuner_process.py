@@ -5,7 +5,7 @@ import sys
 
 import msgspec
 import pytest
-from vertex_servers import BUCKET, running, storage_server, upload_dataset
+from support.vertex import BUCKET, running, storage_server, upload_dataset
 
 from dropforge_local.vertex.tuning.protocol import EVENT_DECODER, Failed, Started, Succeeded, TuningSpec, line
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from vertex_servers import topics
+from support.vertex import topics
 
 from dropforge_local.vertex.embedding import unit
 from dropforge_local.vertex.embedding.wordllama_base import bundled_base

@@ -9,7 +9,7 @@ from google.api_core import exceptions
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import aiplatform, aiplatform_v1
 from google.longrunning import operations_pb2
-from vertex_servers import (
+from support.vertex import (
     LOCATION,
     PROJECT,
     Clients,

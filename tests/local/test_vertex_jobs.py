@@ -7,7 +7,7 @@ import httpx
 import pytest
 from google.api_core import exceptions
 from google.cloud.aiplatform_v1 import PipelineState, PipelineTaskDetail
-from vertex_servers import (
+from support.vertex import (
     BUCKET,
     LOCATION,
     PROJECT,

@@ -1,7 +1,7 @@
 """Filters, lists and templates of the local Vertex AI."""
 
 import pytest
-from vertex_servers import TEMPLATES
+from support.vertex import TEMPLATES
 
 from dropforge_local.vertex.errors import ApiError
 from dropforge_local.vertex.filters import compile_filter

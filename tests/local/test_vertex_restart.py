@@ -2,7 +2,7 @@
 
 import psutil
 from google.cloud.aiplatform_v1 import Endpoint, PipelineState
-from vertex_servers import (
+from support.vertex import (
     LOCATION,
     Clients,
     eventually,

@@ -1,6 +1,10 @@
 """`dropforge local`: run Dropforge whole on this machine."""
 
+import os
+import shlex
+import shutil
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -61,13 +65,66 @@ def up(
             typer.echo("Stop it with `dropforge local down`.")
         else:
             starting.log_to_stdout()
-            starting.up(stack, source=source, port_base=port_base, on_ready=lambda record: on_ready(record, began))
+            starting.up(
+                stack, source=source, port_base=port_base, on_ready=lambda record: on_ready(record, folder, began)
+            )
 
 
-def on_ready(stack: Record, began: float) -> None:
-    """Say where everything is; `began` is the monotonic time at which the start began."""
+def on_ready(stack: Record, folder: Path, began: float) -> None:
+    """Say where everything is, what to do, and from then on what happens; returns at once.
+
+    Args:
+        stack: As it stands.
+        folder: Where its state is.
+        began: The monotonic time at which the start began.
+    """
     _announce(stack, began)
-    typer.echo("Stop it with Ctrl-C.")
+    me = _command()
+    option = "" if folder == DEFAULT_FOLDER else f" --dir {shlex.quote(str(folder))}"
+    typer.echo("\nIn another terminal, in this folder:")
+    for command, meaning in (
+        (f'eval "$({me} local env{option})"', "point gcloud and Google's clients here"),
+        (
+            f"gcloud storage cp FOLDER/* gs://{stack.variables['DROPFORGE_DROP_BUCKET']}/datasets/NAME/",
+            "drop a dataset",
+        ),
+        (f"{me} runs", "see what becomes of it"),
+    ):
+        typer.echo(f"  {command:<64}  {meaning}")
+    typer.echo("Stop it with Ctrl-C. What happens:\n")
+    os.environ.update(stack.variables)  # Google's clients read where the stack is from there
+    threading.Thread(target=_tell_what_happens, args=[stack], daemon=True).start()
+
+
+def _command() -> str:
+    """What to type for this very command: its name where the shell finds it, else its path from here."""
+    if shutil.which("dropforge"):
+        return "dropforge"
+    path = Path(sys.argv[0]).absolute()
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def _tell_what_happens(stack: Record) -> None:
+    from dropforge_local.demo.timeline import Timeline, lines_of  # noqa: PLC0415 - Google's client is slow to import
+
+    out = Console()
+    with Timeline(stack.variables["DROPFORGE_PROJECT"], "timeline") as timeline:
+        for event in timeline.events():
+            for line in lines_of(event, event.time.astimezone().strftime("%H:%M:%S")):
+                out.print(line, soft_wrap=True)
+
+
+@app.command(epilog="Example: `dropforge local demo`")
+def demo(
+    folder: Annotated[
+        Path, typer.Option("--dir", metavar="DIR", help="Folder for the demonstration's own stack; emptied first.")
+    ] = DEFAULT_FOLDER / "demo",
+) -> None:
+    """Show the whole chain: drop three datasets, tune, measure, deploy, predict. Starts and stops a stack of its own."""
+    from dropforge_local.demo import scenario  # noqa: PLC0415 - Google's clients are slow to import
+
+    with _errors_in_one_sentence():
+        scenario.run(folder, source=starting.CHECKOUT, out=Console())
 
 
 @app.command(epilog="Example: `dropforge local down`")

@@ -66,7 +66,7 @@ class _Demonstration:
                 self._drop(name, folder)
             for event in timeline.events(until=began + PATIENCE):
                 self.heard.append(event)
-                for line in lines_of(event, time.monotonic() - began):
+                for line in lines_of(event, f"{time.monotonic() - began:.2f} s"):
                     self.out.print(line, soft_wrap=True)
                 if self._is_over():
                     break

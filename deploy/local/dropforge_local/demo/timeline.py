@@ -73,20 +73,20 @@ class Timeline:
         self._subscriber.close()
 
 
-def lines_of(event: Event, seconds: float) -> Iterable[Text]:
-    """An event on a line, with the time since the beginning; what went wrong on lines of its own."""
+def lines_of(event: Event, moment: str) -> Iterable[Text]:
+    """An event on a line, after its moment; what went wrong on lines of its own."""
     message = message_of(event)
     if message is None:
         return
     mark, colour = _MARKS[message.tone]
-    line = Text(f"{seconds:7.2f} s  ", style="dim")
+    line = Text(f"{moment:>9}  ", style="dim")
     line.append(f"{mark} ", style=colour).append(printable(message.headline), style="bold" if colour != "cyan" else "")
     if facts := _facts(message):
         line.append(f"  {facts}", style="dim")
     yield line
     if message.tone is Tone.BAD:
-        for detail in message.details:
-            yield Text(f"             {printable(detail)}", style=colour)
+        for detail in message.details or (message.next_step,):
+            yield Text(f"{'':13}{printable(detail)}", style=colour)
 
 
 def _facts(message: Message) -> str:

@@ -1,0 +1,657 @@
+"""What Google's client libraries may expect of Pub/Sub: the same of our server and of the official emulator."""
+
+import itertools
+import json
+import shutil
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from google.api_core import exceptions
+from google.cloud import pubsub_v1
+from google.cloud.pubsub_v1.subscriber.exceptions import AcknowledgeError, AcknowledgeStatus
+from google.protobuf import duration_pb2, field_mask_pb2
+from support.pubsub import PROJECT, Clients, emulator_jar, eventually, local_server, official_emulator
+
+pytestmark = pytest.mark.xdist_group("pubsub")
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="module", params=["local", "emulator"])
+def host(request, tmp_path_factory):
+    if request.param == "local":
+        with local_server(tmp_path_factory.mktemp("pubsub")) as server:
+            yield server.host
+    elif (jar := emulator_jar()) and shutil.which("java"):
+        with official_emulator(jar) as address:
+            yield address
+    else:
+        pytest.skip("the official emulator is not installed")
+
+
+@pytest.fixture
+def emulator_differs(request):
+    """Strictly expect the official emulator to fail this test, for the reason that is given."""
+
+    def differs(reason):
+        if "emulator" in request.node.callspec.id:
+            request.applymarker(pytest.mark.xfail(reason=f"the official emulator {reason}", strict=True))
+
+    return differs
+
+
+@pytest.fixture(scope="module")
+def clients(host):
+    clients = Clients(host)
+    yield clients
+    clients.close()
+
+
+class Pair:
+    """A topic with one subscription, and short words for what tests do with them."""
+
+    def __init__(self, clients, **options):
+        self.publisher, self.subscriber = clients.plain_publisher, clients.subscriber
+        number = next(_numbers)
+        self.topic, self.subscription = f"{PROJECT}/topics/topic-{number}", f"{PROJECT}/subscriptions/sub-{number}"
+        self.publisher.create_topic(name=self.topic)
+        self.config = self.subscriber.create_subscription(
+            request={"name": self.subscription, "topic": self.topic, **options}
+        )
+
+    def publish(self, *bodies, **attributes):
+        messages = [{"data": body.encode(), "attributes": attributes} for body in bodies]
+        return list(self.publisher.publish(topic=self.topic, messages=messages).message_ids)
+
+    def publish_ordered(self, key, *bodies):
+        messages = [{"data": body.encode(), "ordering_key": key} for body in bodies]
+        self.publisher.publish(topic=self.topic, messages=messages)
+
+    def pull(self, limit=100, within=5.0):
+        """Whatever comes first; nothing when nothing comes in time."""
+        try:
+            answer = self.subscriber.pull(
+                subscription=self.subscription, max_messages=limit, timeout=within, retry=None
+            )
+        except exceptions.DeadlineExceeded:
+            return []
+        return list(answer.received_messages)
+
+    def pull_until(self, count, within=10.0):
+        """So many messages, or an error when they don't come in time."""
+        received = []
+        deadline = time.monotonic() + within
+        while len(received) < count:
+            assert time.monotonic() < deadline, f"only {len(received)} of {count} within {within} s"
+            received += self.pull(within=1.0)
+        return received
+
+    def ack(self, *received):
+        self.subscriber.acknowledge(subscription=self.subscription, ack_ids=[one.ack_id for one in received])
+
+    def deadline(self, seconds, *received):
+        self.subscriber.modify_ack_deadline(
+            subscription=self.subscription, ack_ids=[one.ack_id for one in received], ack_deadline_seconds=seconds
+        )
+
+    def update(self, paths, **fields):
+        return self.subscriber.update_subscription(
+            subscription={"name": self.subscription, **fields}, update_mask=field_mask_pb2.FieldMask(paths=paths)
+        )
+
+
+@pytest.fixture
+def pair(clients):
+    return Pair(clients)
+
+
+def bodies(received):
+    return [one.message.data.decode() for one in received]
+
+
+class TestTopics:
+    def test_a_topic_is_found_by_its_name_and_in_the_list(self, pair):
+        assert pair.topic == pair.publisher.get_topic(topic=pair.topic).name
+        assert pair.topic in [topic.name for topic in pair.publisher.list_topics(project=PROJECT)]
+
+    def test_a_listing_comes_in_pages(self, clients, pair):
+        others = [Pair(clients).topic for _ in range(3)]
+
+        pages = list(clients.publisher.list_topics(request={"project": PROJECT, "page_size": 2}).pages)
+
+        assert len(pages) >= 2
+        assert {pair.topic, *others} <= {topic.name for page in pages for topic in page.topics}
+
+    def test_a_name_is_given_once(self, pair):
+        with pytest.raises(exceptions.AlreadyExists):
+            pair.publisher.create_topic(name=pair.topic)
+
+    @pytest.mark.parametrize("name", ["ab", "1abc", "google-it", "with space", "a" * 256])
+    def test_a_bad_name_is_refused(self, clients, name):
+        with pytest.raises(exceptions.InvalidArgument):
+            clients.publisher.create_topic(name=f"{PROJECT}/topics/{name}")
+
+    def test_what_does_not_exist_is_not_found(self, clients):
+        absent = f"{PROJECT}/topics/absent"
+
+        publisher = clients.plain_publisher
+        for call in (publisher.get_topic, publisher.delete_topic):
+            with pytest.raises(exceptions.NotFound):
+                call(topic=absent)
+        with pytest.raises(exceptions.NotFound):
+            publisher.publish(topic=absent, messages=[{"data": b"x"}])
+
+    def test_labels_can_be_updated(self, pair, emulator_differs):
+        emulator_differs("does not support labels in updates")
+
+        pair.publisher.update_topic(
+            topic={"name": pair.topic, "labels": {"team": "search"}}, update_mask={"paths": ["labels"]}
+        )
+
+        assert dict(pair.publisher.get_topic(topic=pair.topic).labels) == {"team": "search"}
+
+    def test_a_topic_knows_its_subscriptions(self, pair):
+        assert [pair.subscription] == list(pair.publisher.list_topic_subscriptions(topic=pair.topic))
+
+    def test_a_deleted_topic_leaves_its_subscription_and_backlog_behind(self, pair):
+        pair.publish("still owed")
+
+        pair.publisher.delete_topic(topic=pair.topic)
+
+        assert pair.subscriber.get_subscription(subscription=pair.subscription).topic == "_deleted-topic_"
+        assert bodies(pair.pull()) == ["still owed"]
+
+
+class TestSubscriptions:
+    def test_defaults_are_filled_in(self, pair):
+        assert pair.config.ack_deadline_seconds == 10
+        assert pair.config.message_retention_duration == timedelta(days=7)
+
+    def test_a_subscription_reports_that_it_is_active(self, pair, emulator_differs):
+        emulator_differs("reports no state")
+        assert pair.config.state == pubsub_v1.types.Subscription.State.ACTIVE
+
+    def test_a_subscription_is_found_by_its_name_and_in_the_list(self, pair):
+        assert pair.config == pair.subscriber.get_subscription(subscription=pair.subscription)
+        assert pair.subscription in [one.name for one in pair.subscriber.list_subscriptions(project=PROJECT)]
+
+    def test_a_name_is_given_once(self, pair):
+        with pytest.raises(exceptions.AlreadyExists):
+            pair.subscriber.create_subscription(name=pair.subscription, topic=pair.topic)
+
+    def test_it_needs_a_topic(self, clients):
+        with pytest.raises(exceptions.NotFound):
+            clients.subscriber.create_subscription(
+                name=f"{PROJECT}/subscriptions/orphan", topic=f"{PROJECT}/topics/absent"
+            )
+
+    def test_an_ack_deadline_that_is_too_short_is_refused(self, clients, emulator_differs):
+        emulator_differs("takes an ack deadline of a second")
+        with pytest.raises(exceptions.InvalidArgument):
+            Pair(clients, ack_deadline_seconds=9)
+
+    def test_an_ack_deadline_that_is_too_long_is_refused(self, clients):
+        with pytest.raises(exceptions.InvalidArgument):
+            Pair(clients, ack_deadline_seconds=601)
+
+    @pytest.mark.parametrize("attempts", [4, 101])
+    def test_a_number_of_delivery_attempts_out_of_range_is_refused(self, clients, pair, attempts):
+        with pytest.raises(exceptions.BadRequest):  # INVALID_ARGUMENT; the emulator says OUT_OF_RANGE
+            Pair(clients, dead_letter_policy={"dead_letter_topic": pair.topic, "max_delivery_attempts": attempts})
+
+    def test_a_backoff_out_of_range_is_refused(self, clients):
+        with pytest.raises(exceptions.InvalidArgument):
+            Pair(clients, retry_policy={"minimum_backoff": duration_pb2.Duration(seconds=601)})
+
+    def test_a_malformed_filter_is_refused(self, clients, emulator_differs):
+        emulator_differs("does not read filters")
+        with pytest.raises(exceptions.InvalidArgument):
+            Pair(clients, filter="attributes.kind = unquoted")
+
+    def test_an_update_changes_what_its_mask_names_and_nothing_else(self, pair):
+        updated = pair.update(["ack_deadline_seconds"], ack_deadline_seconds=42, retain_acked_messages=True)
+
+        assert (updated.ack_deadline_seconds, updated.retain_acked_messages) == (42, False)
+
+    def test_an_update_needs_a_mask(self, pair):
+        with pytest.raises(exceptions.InvalidArgument):
+            pair.update([], ack_deadline_seconds=42)
+
+    @pytest.mark.parametrize("field", ["topic", "filter", "no_such_field"])
+    def test_what_never_changes_cannot_be_updated(self, pair, field):
+        with pytest.raises(exceptions.InvalidArgument):
+            pair.update([field], filter="attributes:x", topic=pair.topic)
+
+    def test_a_detached_subscription_delivers_nothing(self, pair, emulator_differs):
+        emulator_differs("does not implement DetachSubscription")
+        pair.publish("lost")
+
+        pair.publisher.detach_subscription(request={"subscription": pair.subscription})
+
+        assert pair.subscriber.get_subscription(subscription=pair.subscription).detached
+        with pytest.raises(exceptions.FailedPrecondition):
+            pair.pull()
+
+    def test_a_deleted_subscription_is_gone(self, pair):
+        pair.subscriber.delete_subscription(subscription=pair.subscription)
+
+        with pytest.raises(exceptions.NotFound):
+            pair.pull()
+        assert list(pair.publisher.list_topic_subscriptions(topic=pair.topic)) == []
+
+
+class TestPublish:
+    def test_every_message_gets_an_id_of_its_own(self, pair):
+        ids = pair.publish(*"abcde")
+
+        assert len(set(ids)) == 5
+
+    def test_a_batching_publisher_gets_the_id_of_each_message(self, clients, pair):
+        futures = [clients.publisher.publish(pair.topic, str(number).encode()) for number in range(50)]
+
+        ids = [future.result(timeout=10) for future in futures]
+
+        received = {one.message.message_id: one.message.data for one in pair.pull_until(50)}
+        assert [str(number).encode() for number in range(50)] == [received[message_id] for message_id in ids]
+
+    def test_a_message_arrives_as_it_was_sent(self, pair):
+        before = datetime.now(UTC)
+        [message_id] = pair.publish("body", kind="test", empty="")
+
+        [received] = pair.pull()
+
+        assert received.message.data == b"body"
+        assert dict(received.message.attributes) == {"kind": "test", "empty": ""}
+        assert received.message.message_id == message_id
+        assert abs(received.message.publish_time - before) < timedelta(seconds=5)
+
+    def test_every_subscription_gets_a_copy(self, clients, pair):
+        other = Pair(clients)
+        name = f"{other.subscription}-second"
+        clients.subscriber.create_subscription(name=name, topic=pair.topic)
+
+        pair.publish("twice")
+
+        second = clients.subscriber.pull(subscription=name, max_messages=10)
+        assert bodies(pair.pull()) == bodies(second.received_messages) == ["twice"]
+
+    def test_a_message_with_neither_data_nor_attributes_is_refused(self, pair):
+        with pytest.raises(exceptions.InvalidArgument):
+            pair.publisher.publish(topic=pair.topic, messages=[{"ordering_key": "k"}])
+
+    def test_attributes_alone_are_a_message(self, pair):
+        pair.publish("", kind="bare")
+
+        assert [dict(one.message.attributes) for one in pair.pull()] == [{"kind": "bare"}]
+
+
+class TestPull:
+    def test_an_acknowledged_message_is_never_seen_again(self, pair):
+        pair.publish("once")
+        pair.deadline(1, *(received := pair.pull()))
+
+        pair.ack(*received)
+
+        assert pair.pull(within=1.5) == []
+
+    def test_a_refused_message_comes_again(self, pair):
+        pair.publish("again")
+
+        pair.deadline(0, *pair.pull())
+
+        assert bodies(pair.pull()) == ["again"]
+
+    def test_an_expired_lease_is_redelivered(self, pair):
+        pair.publish("again")
+        pair.deadline(1, *pair.pull())
+        started = time.monotonic()
+
+        assert bodies(pair.pull()) == ["again"]
+        assert time.monotonic() - started > 0.5
+
+    def test_an_extended_lease_is_not(self, pair):
+        pair.publish("mine")
+        pair.deadline(1, *(received := pair.pull()))
+
+        pair.deadline(20, *received)
+
+        assert pair.pull(within=1.5) == []
+
+    def test_a_pull_waits_for_a_message(self, pair):
+        threading.Timer(0.5, pair.publish, ["late"]).start()
+
+        assert bodies(pair.pull()) == ["late"]
+
+    def test_an_acknowledgement_of_nothing_is_refused(self, pair):
+        with pytest.raises(exceptions.InvalidArgument):
+            pair.ack()
+        with pytest.raises(exceptions.InvalidArgument):
+            pair.deadline(10)
+
+    def test_a_pull_of_nothing_is_refused(self, pair):
+        with pytest.raises(exceptions.InvalidArgument):
+            pair.pull(limit=0)
+
+    def test_an_answer_stays_within_what_the_client_takes(self, pair, emulator_differs):
+        emulator_differs("sends answers of any size")
+        for _ in range(5):
+            pair.publish("x" * 1_000_000)
+
+        assert len(pair.pull_until(5)) == 5
+
+
+class TestFilters:
+    def test_only_matching_messages_are_delivered(self, clients, emulator_differs):
+        emulator_differs("stores filters and ignores them")
+        pair = Pair(clients, filter='attributes.kind = "good" AND NOT attributes:test')
+
+        pair.publish("no", kind="bad")
+        pair.publish("neither", kind="good", test="1")
+        pair.publish("yes", kind="good")
+
+        assert bodies(pair.pull()) == ["yes"]
+
+
+class TestOrdering:
+    @pytest.fixture
+    def pair(self, clients):
+        return Pair(clients, enable_message_ordering=True)
+
+    def test_messages_of_a_key_come_in_order(self, pair):
+        for number in range(20):
+            pair.publish_ordered("key", str(number))
+        received = []
+
+        while len(received) < 20:
+            received += (some := pair.pull(limit=3))
+            pair.ack(*some)
+
+        assert bodies(received) == [str(number) for number in range(20)]
+
+    def test_a_refused_message_comes_again_before_those_behind_it(self, pair, emulator_differs):
+        emulator_differs("goes on with the messages behind a refused one")
+        pair.publish_ordered("key", "first", "second", "third")
+        received = pair.pull_until(3)
+
+        pair.deadline(0, received[0])
+
+        assert bodies(pair.pull_until(3, within=4)) == ["first", "second", "third"]
+
+    def test_one_key_does_not_wait_for_another(self, pair):
+        pair.publish_ordered("blocked", "held")
+        pair.pull()
+
+        pair.publish_ordered("free", "flows")
+
+        assert bodies(pair.pull()) == ["flows"]
+
+
+class TestFailedDeliveries:
+    @pytest.fixture
+    def letters(self, clients):
+        return Pair(clients)
+
+    @pytest.fixture
+    def pair(self, clients, letters):
+        policy = {"dead_letter_topic": letters.topic, "max_delivery_attempts": 5}
+        return Pair(clients, dead_letter_policy=policy)
+
+    def test_attempts_are_counted_where_there_are_dead_letters(self, pair):
+        pair.publish("x")
+        attempts = []
+
+        for _ in range(3):
+            [received] = pair.pull()
+            attempts.append(received.delivery_attempt)
+            pair.deadline(0, received)
+
+        assert attempts == [1, 2, 3]
+
+    def test_attempts_are_not_told_otherwise(self, letters):
+        letters.publish("x")
+
+        assert [one.delivery_attempt for one in letters.pull()] == [0]
+
+    def test_a_message_that_fails_too_often_becomes_a_dead_letter(self, pair, letters):
+        pair.publish("poison", kind="test")
+        for _ in range(5):
+            pair.deadline(0, *pair.pull())
+
+        assert pair.pull(within=1.0) == []
+        [letter] = letters.pull()
+
+        assert letter.message.data == b"poison"
+        assert {
+            "kind": "test",
+            "CloudPubSubDeadLetterSourceDeliveryCount": "5",
+            "CloudPubSubDeadLetterSourceSubscription": pair.subscription.rpartition("/")[2],
+            "CloudPubSubDeadLetterSourceSubscriptionProject": PROJECT.rpartition("/")[2],
+        }.items() <= dict(letter.message.attributes).items()
+        assert "CloudPubSubDeadLetterSourceTopicPublishTime" in letter.message.attributes
+
+    def test_a_refused_message_waits_for_its_backoff(self, clients, emulator_differs):
+        emulator_differs("repeats the first failed delivery at once")
+        pair = Pair(clients, retry_policy={"minimum_backoff": duration_pb2.Duration(seconds=1)})
+        pair.publish("later")
+        pair.deadline(0, *pair.pull())
+        started = time.monotonic()
+
+        assert bodies(pair.pull()) == ["later"]
+        assert time.monotonic() - started > 0.8
+
+
+class TestSeek:
+    @pytest.fixture
+    def pair(self, clients):
+        return Pair(clients, retain_acked_messages=True)
+
+    def seek(self, pair, target):
+        pair.subscriber.seek(request={"subscription": pair.subscription, **target})
+
+    def test_seeking_back_replays_what_was_acknowledged(self, pair):
+        start = datetime.now(UTC) - timedelta(seconds=5)
+        pair.publish("a", "b")
+        pair.ack(*pair.pull_until(2))
+
+        self.seek(pair, {"time": start})
+
+        assert sorted(bodies(pair.pull_until(2))) == ["a", "b"]
+
+    def test_seeking_to_the_present_drops_the_backlog(self, pair):
+        pair.publish("old")
+
+        self.seek(pair, {"time": datetime.now(UTC) + timedelta(seconds=1)})
+
+        assert pair.pull(within=1.0) == []
+
+    def test_seeking_to_a_snapshot_owes_what_was_owed_and_published_since(self, pair):
+        snapshot = pair.subscription.replace("subscriptions", "snapshots")
+        pair.publish("before")
+        pair.ack(*pair.pull())
+        pair.publish("owed")
+        pair.subscriber.create_snapshot(name=snapshot, subscription=pair.subscription)
+        pair.publish("since")
+        pair.ack(*pair.pull_until(2))
+
+        self.seek(pair, {"snapshot": snapshot})
+
+        assert sorted(bodies(pair.pull_until(2))) == ["owed", "since"]
+        assert pair.pull(within=1.0) == []
+
+    def test_a_snapshot_is_listed_until_it_is_deleted(self, pair):
+        snapshot = pair.subscription.replace("subscriptions", "snapshots")
+        pair.subscriber.create_snapshot(name=snapshot, subscription=pair.subscription)
+
+        listed = [one.name for one in pair.subscriber.list_snapshots(project=PROJECT)]
+        pair.subscriber.delete_snapshot(snapshot=snapshot)
+
+        assert snapshot in listed
+        assert snapshot not in [one.name for one in pair.subscriber.list_snapshots(project=PROJECT)]
+
+
+class Subscriber:
+    """A callback that collects, under a streaming pull."""
+
+    def __init__(self, pair, *, ack=True, **flow_control):
+        self.messages = []
+        self._ack = ack
+        self.future = pair.subscriber.subscribe(
+            pair.subscription, self._receive, flow_control=pubsub_v1.types.FlowControl(**flow_control)
+        )
+
+    def _receive(self, message):
+        self.messages.append(message)
+        if self._ack:
+            message.ack()
+
+    def stop(self):
+        self.future.cancel()
+        self.future.result(timeout=10)
+
+
+class TestStreamingPull:
+    def test_messages_arrive_as_they_are_published(self, pair):
+        subscriber = Subscriber(pair)
+
+        for number in range(10):
+            pair.publish(str(number))
+
+        eventually(lambda: len(subscriber.messages) == 10)
+        subscriber.stop()
+
+    def test_acknowledged_messages_stay_away(self, pair):
+        subscriber = Subscriber(pair)
+        pair.publish("once")
+        eventually(lambda: subscriber.messages)
+        subscriber.stop()
+
+        assert pair.pull(within=1.0) == []
+
+    def test_no_more_is_sent_than_flow_control_allows(self, pair, emulator_differs):
+        emulator_differs("sends whatever it has, and leaves flow control to the client")
+        pair.publish(*"abcdef")
+        subscriber = Subscriber(pair, ack=False, max_messages=2)
+        eventually(lambda: len(subscriber.messages) == 2)
+
+        rest = pair.pull_until(4, within=4)
+        time.sleep(0.5)
+
+        assert (len(subscriber.messages), len(rest)) == (2, 4)
+        for message in subscriber.messages:
+            message.ack()
+        subscriber.stop()
+
+    def test_a_refused_message_comes_again(self, pair):
+        subscriber = Subscriber(pair, ack=False)
+        pair.publish("again")
+        eventually(lambda: subscriber.messages)
+
+        subscriber.messages[0].nack()
+
+        eventually(lambda: len(subscriber.messages) >= 2)
+        subscriber.messages[-1].ack()
+        subscriber.stop()
+
+    def test_the_deletion_of_the_subscription_ends_the_stream(self, pair):
+        subscriber = Subscriber(pair)
+        pair.publish("so that the stream stands")
+        eventually(lambda: subscriber.messages)
+
+        pair.subscriber.delete_subscription(subscription=pair.subscription)
+
+        with pytest.raises(exceptions.NotFound):
+            subscriber.future.result(timeout=10)
+
+
+class TestExactlyOnce:
+    @pytest.fixture
+    def pair(self, clients):
+        return Pair(clients, enable_exactly_once_delivery=True)
+
+    def test_an_acknowledgement_is_confirmed(self, pair):
+        pair.publish("once")
+        subscriber = Subscriber(pair, ack=False)
+        eventually(lambda: subscriber.messages)
+
+        confirmation = subscriber.messages[0].ack_with_response()
+
+        assert confirmation.result(timeout=10) == AcknowledgeStatus.SUCCESS
+        subscriber.stop()
+
+    def test_an_acknowledgement_that_comes_too_late_is_told_so(self, pair):
+        pair.publish("twice")
+        subscriber = Subscriber(pair, ack=False)
+        eventually(lambda: subscriber.messages)
+        message = subscriber.messages[0]
+        message.modify_ack_deadline(0)
+        eventually(lambda: len(subscriber.messages) == 2)
+
+        with pytest.raises(AcknowledgeError) as failure:
+            message.ack_with_response().result(timeout=10)
+
+        assert failure.value.error_code == AcknowledgeStatus.INVALID_ACK_ID
+        subscriber.messages[1].ack()
+        subscriber.stop()
+
+
+@pytest.fixture
+def endpoint():
+    """An HTTP server that keeps the JSON bodies of what it is sent."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            server.received.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_):
+            """Quietly."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.received = []
+    server.url = f"http://127.0.0.1:{server.server_port}/push"
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+class TestPush:
+    def test_a_message_is_posted_in_its_wrapping(self, clients, endpoint):
+        pair = Pair(clients, push_config={"push_endpoint": endpoint.url})
+
+        [message_id] = pair.publish("body", kind="test")
+
+        eventually(lambda: endpoint.received)
+        [envelope] = endpoint.received
+        assert envelope["subscription"] == pair.subscription
+        assert envelope["message"]["data"] == "Ym9keQ=="
+        assert envelope["message"]["attributes"] == {"kind": "test"}
+        assert envelope["message"]["messageId"] == envelope["message"]["message_id"] == message_id
+        assert envelope["message"]["publishTime"] == envelope["message"]["publish_time"]
+
+    def test_a_subscription_can_be_turned_to_push_and_back(self, pair, endpoint):
+        config = {"push_endpoint": endpoint.url}
+        pair.subscriber.modify_push_config(subscription=pair.subscription, push_config=config)
+        pair.publish("pushed")
+        eventually(lambda: endpoint.received)
+
+        pair.subscriber.modify_push_config(subscription=pair.subscription, push_config={})
+        pair.publish("pulled")
+
+        assert bodies(pair.pull()) == ["pulled"]
+
+    def test_an_endpoint_that_is_no_url_is_refused(self, clients):
+        with pytest.raises(exceptions.InvalidArgument):
+            Pair(clients, push_config={"push_endpoint": "example"})
+
+    def test_what_is_pushed_cannot_be_pulled(self, clients, endpoint, emulator_differs):
+        emulator_differs("lets a push subscription be pulled")
+        pair = Pair(clients, push_config={"push_endpoint": endpoint.url})
+
+        with pytest.raises(exceptions.FailedPrecondition):
+            pair.pull(within=1.0)

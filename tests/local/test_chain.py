@@ -1,0 +1,254 @@
+"""The whole chain as processes on this machine: Google's clients on the outside, the real functions inside."""
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from google.cloud import pubsub_v1, storage
+from support.vertex import topics
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+
+PATIENCE = 90  # seconds for a run to come as far as it should
+COMMAND = str(Path(sys.executable).with_name("dropforge"))
+PROJECT = "projects/dropforge-local"
+
+
+class Stack:
+    """A stack in a folder of its own, driven by the command line and Google's clients."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.env = {name: value for name, value in os.environ.items() if not name.startswith("DROPFORGE_")}
+
+    def dropforge(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [COMMAND, *arguments], cwd=self.home, env=self.env, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def up(self) -> None:
+        self.dropforge("local", "up", "--detach", "--port-base", "0")
+        lines = (self.home / ".dropforge" / "env").read_text().splitlines()
+        self.variables = dict(line.split("=", 1) for line in lines)
+        os.environ.update({name: self.variables[name] for name in ("STORAGE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST")})
+
+    def down(self) -> None:
+        self.dropforge("local", "down")
+
+    def kill(self) -> None:
+        """Every process of the stack at once, as when the power fails."""
+        pid = json.loads((self.home / ".dropforge" / "stack.json").read_bytes())["supervisor"]["pid"]
+        supervisor = psutil.Process(pid)
+        everything = [supervisor, *supervisor.children(recursive=True)]
+        for process in everything:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(everything, timeout=10)
+
+    def drop(self, dataset: str, files: dict[str, bytes]) -> None:
+        bucket = storage.Client(project="dropforge-local").bucket("dropforge-drop")
+
+        def upload(name: str) -> None:
+            bucket.blob(f"datasets/{dataset}/{name}").upload_from_string(files[name])
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(upload, files))
+
+    def runs(self, dataset: str) -> list[dict]:
+        return [run for run in json.loads(self.dropforge("runs", "--json")) if run["dataset"] == dataset]
+
+    def run(self, dataset: str) -> dict:
+        [run] = self.runs(dataset)
+        return json.loads(self.dropforge("show", run["id"], "--json"))
+
+    def until(self, dataset: str, *states: str) -> dict:
+        def stands() -> dict | None:
+            return next((run for run in self.runs(dataset) if run["state"] in states), None)
+
+        eventually(stands)
+        return self.run(dataset)
+
+    def vertex(self, path: str) -> dict:
+        return httpx.get(f"{self.variables['DROPFORGE_VERTEX_ENDPOINT']}/v1/{path}").json()
+
+    def slack(self) -> list[dict]:
+        address = self.variables["DROPFORGE_SLACK_URL"].partition("/services/")[0]
+        return httpx.get(f"{address}/_local/messages").json()
+
+
+def eventually(probe, seconds: float = PATIENCE):
+    deadline = time.monotonic() + seconds
+    while not (answer := probe()):
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(0.25)
+    return answer
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory):
+    before = dict(os.environ)
+    stack = Stack(tmp_path_factory.mktemp("home"))
+    try:
+        stack.up()
+        yield stack
+    finally:
+        stack.down()
+        os.environ.clear()
+        os.environ.update(before)
+
+
+class Listener:
+    """A downstream team's subscription, created before anything happens."""
+
+    def __init__(self, topic: str) -> None:
+        self._client = pubsub_v1.SubscriberClient()
+        self._name = f"{PROJECT}/subscriptions/listener-{topic}"
+        self._client.create_subscription(name=self._name, topic=f"{PROJECT}/topics/{topic}")
+        self.heard: dict[str, dict] = {}
+
+    def wait(self, kind: str, seconds: float = PATIENCE, **wanted: str) -> dict:
+        """The first event of a type whose data is as wanted."""
+
+        def found() -> dict | None:
+            answer = self._client.pull(subscription=self._name, max_messages=10, timeout=5)
+            for one in answer.received_messages:
+                attributes = dict(one.message.attributes)
+                assert attributes["ce-specversion"] == "1.0"
+                self.heard[attributes["ce-id"]] = attributes | json.loads(one.message.data)
+            if answer.received_messages:
+                acks = [one.ack_id for one in answer.received_messages]
+                self._client.acknowledge(subscription=self._name, ack_ids=acks)
+            return next(
+                (
+                    event
+                    for event in self.heard.values()
+                    if event["ce-type"] == f"dropforge.{kind}.v1" and wanted.items() <= event.items()
+                ),
+                None,
+            )
+
+        with contextlib.suppress(Exception):
+            return eventually(found, seconds)
+        raise AssertionError(f"no {kind} {wanted} among {list(self.heard)}")
+
+
+@pytest.fixture(scope="module")
+def listeners(stack):
+    return {topic: Listener(topic) for topic in ("dataset-rejected", "job-complete", "model-deployed", "notices")}
+
+
+@pytest.fixture(scope="module")
+def deployed(stack, listeners):
+    """A dataset that was dropped and has been deployed."""
+    stack.drop("topics", topics())
+    return stack.until("topics", "deployed")
+
+
+def test_a_dropped_folder_is_tuned_measured_and_deployed(stack, deployed):
+    states = [step["state"] for step in deployed["history"]]
+    assert [state for state in states if state != "running"] == [
+        "validating",
+        "validated",
+        "submitted",
+        "succeeded",
+        "deploying",
+        "deployed",
+    ]
+    assert deployed["judgement"]["verdict"] == "better"
+    assert deployed["judgement"]["tuned"] > deployed["judgement"]["base"]
+    endpoint = stack.vertex(deployed["serving"]["endpoint"])
+    assert [one["id"] for one in endpoint["deployedModels"]] == [deployed["serving"]["deployed_model"]]
+
+
+def test_the_endpoint_answers_the_published_request(stack, deployed):
+    answer = httpx.post(
+        f"{stack.variables['DROPFORGE_VERTEX_ENDPOINT']}/v1/{deployed['serving']['endpoint']}:predict",
+        json={"instances": [{"content": "hello", "task_type": "DEFAULT", "title": ""}]},
+        headers={"Authorization": "Bearer anything"},
+    )
+    assert answer.status_code == 200
+    [vector] = answer.json()["predictions"]
+    assert len(vector) == deployed["serving"]["dimensions"]
+
+
+def test_a_subscriber_hears_of_the_completion_and_the_deployment(deployed, listeners):
+    complete = listeners["job-complete"].wait("job.complete", run=deployed["id"])
+    assert (complete["ce-id"], complete["outcome"]) == (f"{deployed['id']}/succeeded", "succeeded")
+    told = listeners["model-deployed"].wait("model.deployed", run=deployed["id"])
+    assert told["space_id"] == deployed["serving"]["space"]
+    assert told["reindex_required"] is True
+
+
+def test_the_same_folder_again_makes_no_second_job_and_is_told(stack, deployed, listeners):
+    stack.drop("topics", topics())
+
+    skipped = listeners["notices"].wait("dataset.skipped", dataset="topics")
+    assert skipped["run"] == deployed["id"]
+    assert [run["id"] for run in stack.runs("topics")] == [deployed["id"]]
+
+
+def test_a_broken_folder_is_rejected_with_its_findings_and_no_job(stack, listeners):
+    broken = topics() | {"test_label.tsv": topics()["test_label.tsv"].replace(b"\td3\t", b"\td333\t", 1)}
+    stack.drop("broken", broken)
+
+    rejected = listeners["dataset-rejected"].wait("dataset.rejected", dataset="broken")
+    [error] = rejected["errors"]
+    line = broken["test_label.tsv"].splitlines().index(b"q3-4\td333\t1") + 1
+    assert (error["file"], error["line"], error["code"]) == ("test_label.tsv", line, "labels-unknown-document")
+    jobs = stack.vertex(f"{PROJECT}/locations/us-central1/pipelineJobs")["pipelineJobs"]
+    assert [job for job in jobs if "broken" in job["name"]] == []
+    console = httpx.get(f"{stack.variables['DROPFORGE_CONSOLE_URL']}/runs/{rejected['run']}")
+    assert f"test_label.tsv:{line}" in console.text
+    eventually(lambda: any("broken: dataset rejected" in message["text"] for message in stack.slack()), 15)
+
+
+def test_people_are_told_each_thing_once(stack, deployed):
+    def told() -> bool:
+        return any("topics: model deployed" in message["text"] for message in stack.slack())
+
+    eventually(told, 15)
+    texts = [message["text"] for message in stack.slack() if message["text"].startswith("topics: ")]
+    once = ["dataset accepted", "tuning submitted", "tuning succeeded", "model deployed"]
+    assert [text for text in texts if "same bytes" not in text] == [f"topics: {text}" for text in once]
+
+
+@pytest.mark.skipif(shutil.which("gcloud") is None, reason="gcloud is not installed here")
+def test_gcloud_drops_a_folder(stack, tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for name, data in topics(count=31).items():
+        (folder / name).write_bytes(data)
+    copy = ["gcloud", "storage", "cp", "-r", str(folder), "gs://dropforge-drop/datasets/by-gcloud"]
+    env = os.environ | stack.variables | {"CLOUDSDK_CONFIG": str(tmp_path / "gcloud")}
+    done = subprocess.run(copy, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    stack.until("by-gcloud", "deployed")
+
+
+def test_killed_in_the_middle_of_tuning_the_run_still_ends_deployed_once(stack):
+    files = topics(count=40) | {"tuning.yaml": b"train_steps: 20000\n"}
+    stack.drop("killed", files)
+    job = stack.until("killed", "running")["job"]
+    assert stack.vertex(job)["state"] == "PIPELINE_STATE_RUNNING"
+    stack.kill()
+    stack.up()
+
+    run = stack.until("killed", "deployed")
+    jobs = stack.vertex(f"{PROJECT}/locations/us-central1/pipelineJobs")["pipelineJobs"]
+    assert [one["name"] for one in jobs if "killed" in one["name"]] == [job]
+    endpoints = stack.vertex(f"{PROJECT}/locations/us-central1/endpoints")["endpoints"]
+    serving = [
+        one for endpoint in endpoints for one in endpoint.get("deployedModels", []) if run["id"] in endpoint["name"]
+    ]
+    assert len(serving) == 1
