@@ -16,8 +16,8 @@ $(READY): pyproject.toml requirements.txt
 	@test -n "$(PYTHON)" || { echo "Dropforge needs Python 3.11, 3.12 or 3.13 with venv: install one, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11"; exit 1; }
 	@echo "Setting up .venv with $$($(PYTHON) --version) (once; about a minute)"
 	@$(PYTHON) -m venv --clear .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r requirements.txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # Run the whole chain on this machine: drop, validate, tune, measure, deploy, predict.
@@ -26,7 +26,7 @@ demo: $(READY)
 
 # Check style and types, then run every test.
 test: lint
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # Check style and types only.
 lint: $(READY)

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 
 import pytest
 from google.protobuf import duration_pb2
-from support.pubsub import PROJECT, Clients, eventually, free_port, local_server
 from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
+from support.pubsub import PROJECT, Clients, eventually, free_port, local_server
 from uvicorn import Config, Server
 
 TOPIC = f"{PROJECT}/topics/events"

@@ -52,7 +52,7 @@ def rest_port(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def subscriptions(rest_port):  # noqa: ARG001 - the server must be there first
+def subscriptions(rest_port):
     """All subscriptions by name, as they are now."""
     with pubsub_v1.SubscriberClient() as client:
         yield lambda: {
