@@ -5,10 +5,13 @@ characters never reach a terminal, and JSON escapes the rest.
 """
 
 import logging
+import os
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 from typing import Any, Literal, Protocol, get_args
 
+import flask
 import structlog
 
 from dropforge.domain.text import printable
@@ -19,9 +22,8 @@ Name = Literal[
     "event.retried",
     "event.given_up",
     "run.reached",
-    "run.failed",
-    "run.repaired",
-    "folder.considered",
+    "record.failed",
+    "record.repaired",
 ]
 
 
@@ -49,6 +51,27 @@ log: Log = structlog.stdlib.get_logger("dropforge")
 NAMES = frozenset(get_args(Name))
 
 
+class Isolated:
+    """Whether the work on one record failed."""
+
+    failed = False
+
+
+@contextmanager
+def isolated(**record: str) -> Iterator[Isolated]:
+    """Let one record's failure not touch the next: it is logged with its stack, and the record's turn comes again.
+
+    Args:
+        record: Names it: `run=...` or `dataset=...`.
+    """
+    outcome = Isolated()
+    try:
+        yield outcome
+    except Exception:
+        outcome.failed = True
+        log.exception("record.failed", **record)
+
+
 def set_up(*, terminal: bool | None = None) -> None:
     """Send logs to standard error: in colour to a terminal, else one JSON object a line."""
     coloured = sys.stderr.isatty() if terminal is None else terminal
@@ -58,10 +81,9 @@ def set_up(*, terminal: bool | None = None) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
             structlog.processors.add_log_level,
-            structlog.processors.StackInfoRenderer(),
             structlog.processors.format_exc_info,
             _without_control_characters,
-            *([] if coloured else [_as_cloud_logging]),
+            *([] if coloured else [_with_trace, _as_cloud_logging]),
             render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
@@ -78,9 +100,16 @@ def _without_control_characters(_: object, __: str, entry: MutableMapping[str, A
 
 
 def _as_cloud_logging(_: object, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Rename to what Cloud Logging reads: `severity`, `message`, and the trace that groups a request's entries."""
+    """Rename to what Cloud Logging reads."""
     entry["severity"] = entry.pop("level", "info").upper()
     entry["message"] = entry.pop("event")
-    if trace := entry.pop("trace", None):
-        entry["logging.googleapis.com/trace"] = trace
+    return entry
+
+
+def _with_trace(_: object, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Group the entries of one request, as Cloud Run names it in a header of `TRACE/SPAN;o=1`."""
+    header = flask.request.headers.get("X-Cloud-Trace-Context", "") if flask.has_request_context() else ""
+    if header:
+        project = os.environ.get("DROPFORGE_PROJECT", "")
+        entry["logging.googleapis.com/trace"] = f"projects/{project}/traces/{header.partition('/')[0]}"
     return entry

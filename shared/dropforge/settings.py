@@ -16,7 +16,7 @@ from dropforge.domain.catalogue import suggestion
 from dropforge.domain.errors import Misconfigured
 from dropforge.domain.events import Links
 from dropforge.domain.jobs import Machines
-from dropforge.domain.tuning import Bounds, Tuning
+from dropforge.domain.tuning import Bounds, Tuning, problems_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +146,12 @@ def _operator(path: str) -> Operator:
     try:
         written = msgspec.yaml.decode(Path(path).read_bytes() or b"{}", type=dict[str, Any])
         _refuse_unknown(written, Operator)
-        return msgspec.convert(written, Operator)
+        operator = msgspec.convert(written, Operator)
+        if problems := problems_of(operator.tuning):
+            raise ValueError("; ".join(problems))  # noqa: TRY301 - told with the rest
     except (OSError, ValueError, msgspec.MsgspecError) as error:
         raise Misconfigured(f"{path}, which DROPFORGE_CONFIG names, cannot be used: {error}") from error
+    return operator
 
 
 def _refuse_unknown(written: Mapping[str, Any], kind: Any) -> None:  # noqa: ANN401 - a dataclass

@@ -1,6 +1,7 @@
 """A whole Dropforge in memory: the real workers, ledger and delivery rules, with time under the test's hand."""
 
 from collections.abc import Callable, Iterable
+from itertools import count
 
 from dropforge import bootstrap
 from dropforge.adapters.memory import (
@@ -49,6 +50,7 @@ class World(bootstrap.Ports):
         self.notifier = MemoryNotifier()
         self.outcomes: list[Outcome] = []
         self._heard = 0
+        self._ticks = count(1)
 
     def perform(self, work: Callable[..., Outcome], event: object) -> Outcome:
         """Hand one event to one worker."""
@@ -81,15 +83,19 @@ class World(bootstrap.Ports):
             for work in (submit, deploy, notify):
                 self.perform(work, event)
 
+    def tick(self, schedule: str) -> Tick:
+        """A tick that never came before."""
+        return Tick(schedule, f"{schedule}/{next(self._ticks)}")
+
     def watch(self) -> Outcome:
         """One tick of the watcher, and what follows from it."""
-        outcome = self.perform(watch, Tick("watch", "watch/1"))
+        outcome = self.perform(watch, self.tick("watch"))
         self.react()
         return outcome
 
     def sweep(self) -> Outcome:
         """One tick of the sweep, and what follows from it."""
-        outcome = self.perform(sweep, Tick("sweep", "sweep/1"))
+        outcome = self.perform(sweep, self.tick("sweep"))
         self.react()
         return outcome
 

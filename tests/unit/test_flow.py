@@ -6,10 +6,11 @@ from support.world import World
 
 from dropforge import wire
 from dropforge.domain import events
+from dropforge.domain.errors import Unavailable
 from dropforge.domain.jobs import JobState
 from dropforge.domain.runs import Fault, State
 from dropforge.ledger import Intent
-from dropforge.wire import ObjectFinalized, Tick
+from dropforge.wire import ObjectFinalized
 from dropforge.workers.watch import watch
 
 
@@ -322,6 +323,49 @@ def test_files_elsewhere_start_nothing(world):
     assert world.bus.published == []
 
 
+def test_a_tick_that_was_cut_off_before_it_told_tells_when_it_comes_again(world):
+    world.land(world.put("topics", dataset()))
+    world.react()
+    world.finish_jobs()
+    tick, publish = world.tick("watch"), world.bus.publish
+
+    def cut_off(_):
+        raise Unavailable("the instance went away")
+
+    world.bus.publish = cut_off
+    world.perform(watch, tick)
+    world.bus.publish = publish
+    assert world.published(events.JobComplete) == []
+
+    world.perform(watch, tick)
+    assert [event.outcome for event in world.published(events.JobComplete)] == ["succeeded"]
+
+
+def test_a_bug_in_one_run_does_not_keep_the_watcher_from_the_next(world):
+    for dataset_name in ("alpha", "beta"):
+        world.land(world.put(dataset_name, dataset()))
+    world.react()
+    world.finish_jobs()
+    look = world.tuner.look
+
+    def broken_for_alpha(job):
+        return {}["bug"] if "alpha" in job else look(job)
+
+    world.tuner.look = broken_for_alpha
+    assert world.watch().why == "looked at 2, moved 1, failed at 1"
+    states = {summary.dataset: summary.state for summary in world.ledger.summaries()}
+    assert states == {"alpha": State.SUBMITTED, "beta": State.DEPLOYING}
+
+
+def test_a_manifest_of_some_files_completes_nothing(world):
+    world.put("topics", {"corpus.jsonl": dataset()["corpus.jsonl"]})
+    [file] = world.drop.list("datasets/topics/")
+    manifest = wire.encode({"files": [{"name": "corpus.jsonl", "size": file.size, "crc32c": file.crc32c}]})
+    [outcome] = world.land(world.put("topics", {"MANIFEST.json": manifest}))
+
+    assert outcome.why == "waiting for queries.jsonl, training_label.tsv, test_label.tsv"
+
+
 class TestSweepAlone:
     """Every event of the bus and of storage is lost; the sweep and the watcher bring the run home."""
 
@@ -344,7 +388,7 @@ class TestSweepAlone:
         assert only_run(world).state is State.SUBMITTED
 
         world.finish_jobs()
-        world.perform(watch, Tick("watch", "watch/1"))
+        world.perform(watch, world.tick("watch"))
         world._heard = len(world.bus.published)
         world.clock.advance(601)
         world.sweep()

@@ -3,9 +3,12 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from heapq import nlargest
+from itertools import islice
 
 import msgspec
 
+_CANDIDATES = 1_000  # labels looked at for pairs without a query or a document in common
 PAIRS = 5  # Vertex recommends at most five texts a request on a tuned endpoint
 
 
@@ -35,13 +38,18 @@ class Answer:
 
 def pairs_of(labels: Iterable[bytes]) -> dict[str, str]:
     """Query id to document id: the best-scored labels of a label file's lines, each id used once, at most `PAIRS`."""
-    rows = [line.decode().rstrip("\r\n").split("\t") for line in labels][1:]
-    best = sorted(rows, key=lambda row: -int(row[2]) if len(row) > 2 else -1)
+    rows = (line.decode().rstrip("\r\n").split("\t") for line in islice(labels, 1, None))
+    best = nlargest(_CANDIDATES, rows, key=_score)
     pairs: dict[str, str] = {}
-    for query, document, *_ in best:
-        if query not in pairs and document not in pairs.values() and len(pairs) < PAIRS:
+    for row in best:
+        query, document = row[:2]
+        if _score(row) and query not in pairs and document not in pairs.values() and len(pairs) < PAIRS:
             pairs[query] = document
     return pairs
+
+
+def _score(row: Sequence[str]) -> int:
+    return int(row[2]) if len(row) > 2 else 1
 
 
 def texts_of(records: Iterable[bytes], wanted: Iterable[str]) -> dict[str, Text]:

@@ -132,6 +132,16 @@ def resolve(text: bytes | None, bounds: Bounds, today: date, findings: Findings)
     return tuning
 
 
+def problems_of(tuning: Tuning) -> list[str]:
+    """What is wrong with a configuration that an operator wrote, in sentences; empty for a good one."""
+    unset = {field.name for field in fields(Tuning) if getattr(tuning, field.name) is None and field.default is None}
+    return [
+        f"{key} is {getattr(tuning, key)!r}, but takes {rule.wants}"
+        for key, rule in _RULES.items()
+        if key not in unset and not rule.holds(getattr(tuning, key))
+    ]
+
+
 def _near(value: object, rule: _Rule) -> str:
     return suggestion(value, rule.wants.removeprefix("one of ").split(", ")) if isinstance(value, str) else ""
 

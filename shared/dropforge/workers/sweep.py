@@ -7,11 +7,10 @@ from itertools import groupby
 
 from dropforge.domain import datasets, events
 from dropforge.domain.datasets import Folder, place_of
-from dropforge.domain.errors import DropforgeError
 from dropforge.domain.files import StoredFile
 from dropforge.domain.runs import State
 from dropforge.ledger import Ledger
-from dropforge.logs import log
+from dropforge.logs import isolated, log
 from dropforge.ports import Clock, EventBus, ObjectStore
 from dropforge.progress import Progress
 from dropforge.settings import Settings
@@ -54,10 +53,8 @@ class Sweeper:
     def runs(self) -> Iterator[bool]:
         """Every active run that an event should have moved on. Those with a job or a deployment are the watcher's."""
         for run_id in self.ledger.active():
-            try:
+            with isolated(run=run_id):
                 yield self._run(run_id)
-            except DropforgeError as error:
-                log.warning("run.failed", run=run_id, error=type(error).__name__, reason=str(error))
 
     def folders(self) -> Iterator[bool]:
         """Every folder whose present files nobody has taken in."""
@@ -65,10 +62,8 @@ class Sweeper:
         for folder in _folders(self.intake.drop.list(datasets.ROOT)):
             if taken.get(folder.dataset) == folder.drop or self._is_fresh(folder):
                 continue
-            try:
+            with isolated(dataset=folder.dataset):
                 yield self._folder(folder)
-            except DropforgeError as error:
-                log.warning("run.failed", dataset=folder.dataset, error=type(error).__name__, reason=str(error))
 
     def _run(self, run_id: str) -> bool:
         run = self.ledger.load(run_id)
@@ -78,7 +73,7 @@ class Sweeper:
             return False
         if self.clock.now() - run.updated < self.settings.patience:
             return False
-        log.warning("run.repaired", run=run.id, reason=f"{run.state}, and no event moved it on: told again")
+        log.warning("record.repaired", run=run.id, reason=f"{run.state}, and no event moved it on: told again")
         self.intake.progress.tell(run)
         return True
 
@@ -90,7 +85,7 @@ class Sweeper:
         outcome = self.intake.consider(intent.dataset, cause=self.cause)
         if self.ledger.load(run_id) is None:
             self.ledger.settle(run_id)
-        log.warning("run.repaired", run=run_id, reason=f"validation was cut off; begun again: {outcome.why}")
+        log.warning("record.repaired", run=run_id, reason=f"validation was cut off; begun again: {outcome.why}")
         return True
 
     def _is_fresh(self, folder: Folder) -> bool:
@@ -99,7 +94,7 @@ class Sweeper:
     def _folder(self, folder: Folder) -> bool:
         outcome = self.intake.consider(folder.dataset, cause=self.cause)
         if outcome.what is not What.DEFERRED:
-            log.warning("run.repaired", dataset=folder.dataset, reason=f"no event took the folder in: {outcome.why}")
+            log.warning("record.repaired", dataset=folder.dataset, reason=f"no event took the folder in: {outcome.why}")
             return True
         missing = self.intake.missing(folder)
         waited = folder.quiet_for(self.clock.now())

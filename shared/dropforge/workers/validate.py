@@ -77,11 +77,12 @@ class Intake:
         newest = folder.newest
         if newest is None:
             return ignored("nothing there")
-        if self._completed_by_manifest(folder):
+        missing = self.missing(folder)
+        if not missing and self._completed_by_manifest(folder):
             return self._take_in(folder, cause, settled=False)
         if landed and (landed.name, landed.generation) != (newest.name, newest.generation):
             return deferred(f"{newest.name} landed later: its event speaks for the folder")
-        if missing := self.missing(folder):
+        if missing:
             return deferred(f"waiting for {', '.join(missing)}")
         if not self._is_settled(folder):
             return deferred("another file landed meanwhile: its event speaks for the folder")
@@ -109,7 +110,7 @@ class Intake:
         wait = self.settings.settle - folder.quiet_for(self.clock.now())
         self.clock.sleep(wait.total_seconds())
         now = self._list(folder.dataset)
-        return {file.generation for file in now.files} == {file.generation for file in folder.files}
+        return now.drop == folder.drop
 
     def _configuration(self, folder: Folder) -> tuple[Tuning, Findings]:
         findings = Findings()

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from dropforge.domain import datasets, probe
-from dropforge.domain.errors import DropforgeError, Missing, Refused, Unreadable
+from dropforge.domain.errors import Missing, Refused, Unreadable
 from dropforge.domain.jobs import RUN_STATE, JobState, Look, fault_of, labels_of
 from dropforge.domain.runs import Fault, Run, Serving, State
 from dropforge.domain.spaces import Alias, space_id_of
 from dropforge.ledger import Ledger
-from dropforge.logs import log
+from dropforge.logs import isolated
 from dropforge.ports import ModelHost, ObjectStore, Tuner
 from dropforge.progress import Progress
 from dropforge.wire import Tick
@@ -32,11 +32,9 @@ def watch(
     looked = moved = failed = 0
     for run_id in ledger.active():
         looked += 1
-        try:
+        with isolated(run=run_id) as record:
             moved += watcher.look(run_id)
-        except DropforgeError as error:
-            failed += 1
-            log.warning("run.failed", run=run_id, error=type(error).__name__, reason=str(error))
+        failed += record.failed
     return done(f"looked at {looked}, moved {moved}, failed at {failed}")
 
 
@@ -56,6 +54,9 @@ class Watcher:
         run = self.ledger.load(run_id)
         if run is None:
             return False  # being validated; the sweep sees to it when that was lost
+        if run.history[-1].event == self.cause:
+            self.progress.tell(run)  # this very tick came before, and may have been cut off before it told
+            return False
         if run.state in {State.SUBMITTED, State.RUNNING, State.PAUSED}:
             return self._job(run)
         if run.state is State.DEPLOYING:

@@ -13,8 +13,7 @@ from dropforge.domain.errors import Conflict, DropforgeError, Exhausted, Misconf
 _TRANSLATIONS: tuple[tuple[type[Exception], type[DropforgeError]], ...] = (
     (api.PreconditionFailed, Conflict),
     (api.NotFound, Missing),
-    (api.ResourceExhausted, Exhausted),
-    (api.TooManyRequests, Unavailable),
+    (api.TooManyRequests, Exhausted),
     (api.Forbidden, Misconfigured),
     (api.Unauthorized, Misconfigured),
     (api.AlreadyExists, Conflict),

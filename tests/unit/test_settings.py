@@ -1,0 +1,68 @@
+"""Settings come from the environment and the operator's file; what is wrong with them is told."""
+
+import pytest
+from support.world import ENVIRONMENT
+
+from dropforge.domain.errors import Misconfigured
+from dropforge.domain.jobs import Machines
+from dropforge.domain.tuning import Tuning
+from dropforge.settings import load
+
+
+def configured(tmp_path, text):
+    path = tmp_path / "dropforge.yaml"
+    path.write_text(text)
+    return load(ENVIRONMENT | {"DROPFORGE_CONFIG": str(path)})
+
+
+def test_what_is_not_set_has_a_default():
+    settings = load(ENVIRONMENT)
+    assert settings.vertex_endpoint == "us-central1-aiplatform.googleapis.com"
+    assert (settings.settle_seconds, settings.patience_seconds) == (10, 600)
+
+
+@pytest.mark.parametrize("name", ["DROPFORGE_PROJECT", "DROPFORGE_DROP_BUCKET", "DROPFORGE_STATE_BUCKET"])
+def test_what_must_be_set_is_asked_for(name):
+    with pytest.raises(Misconfigured, match=f"{name} is not set: give it"):
+        load({key: value for key, value in ENVIRONMENT.items() if key != name})
+
+
+@pytest.mark.parametrize("value", ["soon", "-1", "1e9", "nan"])
+def test_a_time_is_a_number_of_seconds(value):
+    with pytest.raises(Misconfigured, match="from 0 to 300"):
+        load(ENVIRONMENT | {"DROPFORGE_SETTLE_SECONDS": value})
+
+
+def test_the_operators_file_sets_defaults_and_machines(tmp_path):
+    settings = configured(tmp_path, "tuning: {train_steps: 500}\ntraining: {machine_type: n1-standard-8}\n")
+    assert settings.operator.tuning == Tuning(train_steps=500)
+    assert settings.operator.training == Machines(machine_type="n1-standard-8")
+
+
+def test_an_empty_file_changes_nothing(tmp_path):
+    assert configured(tmp_path, "").operator == load(ENVIRONMENT).operator
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("tunning: {}", "tunning is no setting; did you mean tuning?"),
+        ("tuning: {train_stops: 5}", "train_stops is no setting; did you mean train_steps?"),
+        ("tuning: {train_steps: many}", "train_steps"),
+        ("tuning: {base_model: gecko}", "base_model is 'gecko', but takes one of"),
+        ("- a", "cannot be used"),
+        ("a: [", "cannot be used"),
+    ],
+)
+def test_a_mistake_in_the_operators_file_is_told(tmp_path, text, told):
+    with pytest.raises(Misconfigured, match=told.replace("?", r"\?")):
+        configured(tmp_path, text)
+
+
+def test_a_file_that_is_not_there_is_told():
+    with pytest.raises(Misconfigured, match=r"nowhere\.yaml, which DROPFORGE_CONFIG names"):
+        load(ENVIRONMENT | {"DROPFORGE_CONFIG": "nowhere.yaml"})
+
+
+def test_the_webhook_is_a_secret():
+    assert "hunter2" not in repr(load(ENVIRONMENT | {"DROPFORGE_SLACK_URL": "https://hooks.example/hunter2"}))
