@@ -1,7 +1,7 @@
 """Claims: who is doing something that no service makes idempotent, such as posting to Slack.
 
 A claim is a lease. It is taken before the work, expires, and is marked done after it: a crash in between delays the
-work until the lease has run out, and repeats it at most once.
+work until the lease has run out, and then repeats what had been done but not been marked.
 """
 
 import secrets
@@ -36,11 +36,11 @@ class Claims:
     def __init__(self, state: ObjectStore, clock: Clock) -> None:
         self._state = state
         self._clock = clock
-        self._holder = secrets.token_hex(8)
+        self._held: dict[str, int] = {}  # name to the generation of our lease
 
     def take(self, name: str, *, lasting: timedelta) -> Claimed:
         """Ask for a claim: MINE until it runs out, DONE when the work was finished, BUSY while another holds it."""
-        lease = _Lease(self._holder + secrets.token_hex(4), self._clock.now() + lasting)
+        lease = _Lease(secrets.token_hex(8), self._clock.now() + lasting)
         try:
             stored, replacing = self._read(name)
         except Missing:
@@ -51,25 +51,30 @@ class Claims:
             if stored.until > self._clock.now():
                 return Claimed.BUSY
         try:
-            self._state.write(_path(name), wire.encode(lease), replacing=replacing)
+            self._held[name] = self._state.write(_path(name), wire.encode(lease), replacing=replacing)
         except Conflict:
-            try:
-                stored, _ = self._read(name)
-            except Missing:  # taken and given back in between
-                return Claimed.BUSY
-            if stored.holder == lease.holder:  # refused by its own first try, whose answer was lost
-                return Claimed.MINE
-            return Claimed.DONE if stored.done else Claimed.BUSY
+            return self._refused(name, lease)
         return Claimed.MINE
+
+    def _refused(self, name: str, lease: _Lease) -> Claimed:
+        """Another took it first, or it was one's own first try, whose answer was lost."""
+        try:
+            stored, generation = self._read(name)
+        except Missing:  # taken and given back in between
+            return Claimed.BUSY
+        if stored.holder == lease.holder:
+            self._held[name] = generation
+            return Claimed.MINE
+        return Claimed.DONE if stored.done else Claimed.BUSY
 
     def finish(self, name: str) -> None:
         """Mark the work as done, whoever holds the claim by now: it is done."""
-        done = _Lease(self._holder, self._clock.now(), done=True)
-        self._state.write(_path(name), wire.encode(done), replacing=None)
+        self._held.pop(name, None)
+        self._state.write(_path(name), wire.encode(_Lease("", self._clock.now(), done=True)), replacing=None)
 
     def release(self, name: str) -> None:
-        """Give a claim back undone, so that the next try need not wait for its end."""
-        self._state.delete(_path(name))
+        """Give one's own claim back undone, so that the next try need not wait for its end."""
+        self._state.delete(_path(name), generation=self._held.pop(name))
 
     def _read(self, name: str) -> tuple[_Lease, int]:
         data, generation = self._state.read(_path(name))

@@ -13,11 +13,13 @@ import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from urllib.parse import quote, unquote
 
 from dropforge import wire
 from dropforge.domain.errors import Conflict, Contended, Missing
 from dropforge.domain.runs import Run, State
 from dropforge.domain.spaces import Alias, moved
+from dropforge.logs import isolated
 from dropforge.ports import NEW, ObjectStore
 
 _LEDGER, _ACTIVE, _INTAKE, _ALIASES = "ledger/", "active/", "intake/", "aliases/"
@@ -26,11 +28,19 @@ _TRIES = 8
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """What an active run was begun for: enough to begin it again if nothing more came of it."""
+    """What an active run was begun for: enough to begin it again if nothing more came of it.
+
+    Attributes:
+        run: The run's id.
+        dataset: Its dataset.
+        since: When it was first begun.
+        generation: Of the marker that was read.
+    """
 
     run: str
     dataset: str
     since: datetime
+    generation: int = NEW
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +76,18 @@ class Ledger:
 
     def record(self, run: Run) -> Run:
         """Store a new run. If it is recorded already, that record stands and is returned."""
-        mine = _signed(run)
+        stored = _signed(run)
         try:
-            self._write(mine, NEW)
+            self._write(stored, NEW)
         except Conflict:
-            if (stored := self.load(run.id)) is None:
+            found = self.load(run.id)
+            if found is None:
                 raise Contended(f"the record of run {run.id} came and went while it was written") from None
-            return stored
-        return mine
+            stored = found
+        if not stored.is_settled:
+            # Written anew: a sweep that took the run for lost a moment ago must not remove the marker of a live one.
+            self._state.write(_ACTIVE + run.id, wire.encode(_intent(stored)), replacing=None)
+        return stored
 
     def change(self, run_id: str, decide: Callable[[Run], Run]) -> Run:
         """Change a run by compare-and-swap; a lost race is read and decided again.
@@ -107,8 +121,12 @@ class Ledger:
         raise Contended(f"run {run_id} was changed by others {_TRIES} times in a row")
 
     def settle(self, run_id: str) -> None:
-        """Say that nothing is owed for a run any more."""
+        """Say that nothing is owed for a settled run any more."""
         self._state.delete(_ACTIVE + run_id)
+
+    def forget(self, intent: Intent) -> None:
+        """Remove the marker of a run that was begun and never recorded, unless it has been recorded meanwhile."""
+        self._state.delete(_ACTIVE + intent.run, generation=intent.generation)
 
     def is_active(self, run_id: str) -> bool:
         """Whether anything is owed for a run."""
@@ -125,25 +143,29 @@ class Ledger:
     def intent(self, run_id: str) -> Intent | None:
         """What an active run was begun for; None when it is active no more."""
         try:
-            data, _ = self._state.read(_ACTIVE + run_id)
+            data, generation = self._state.read(_ACTIVE + run_id)
         except Missing:
             return None
-        return wire.decode(data, Intent, f"{_ACTIVE}{run_id}")
+        return replace(wire.decode(data, Intent, f"{_ACTIVE}{run_id}"), generation=generation)
 
     def summaries(self) -> Iterator[Summary]:
         """Every recorded run in one line, from the listing alone, in the order of ids."""
         for file in self._state.list(_LEDGER):
-            yield wire.from_metadata(file.metadata, Summary, file.name)
+            with isolated(object=file.name):
+                yield wire.from_metadata(file.metadata, Summary, file.name)
 
     # Intake
 
     def note_intake(self, dataset: str, drop: str) -> None:
         """Remember that this drop of a dataset needs no further look."""
-        self._state.write(_INTAKE + dataset, drop.encode(), replacing=None, metadata={"drop": drop})
+        self._state.write(_INTAKE + quote(dataset, safe=""), drop.encode(), replacing=None, metadata={"drop": drop})
 
     def intakes(self) -> dict[str, str]:
         """For every dataset the drop that was last taken in."""
-        return {file.name.removeprefix(_INTAKE): file.metadata["drop"] for file in self._state.list(_INTAKE)}
+        return {
+            unquote(file.name.removeprefix(_INTAKE)): file.metadata.get("drop", "")
+            for file in self._state.list(_INTAKE)
+        }
 
     # Aliases
 
@@ -196,6 +218,10 @@ class Ledger:
             judged.tuned if judged else None,
         )
         self._state.write(_name(run.id), wire.encode(run), replacing=replacing, metadata=wire.as_metadata(summary))
+
+
+def _intent(run: Run) -> Intent:
+    return Intent(run.id, run.dataset, run.started)
 
 
 def _name(run_id: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol, get_args
 import flask
 import structlog
 
+from dropforge.domain.errors import Transient
 from dropforge.domain.text import printable
 
 Name = Literal[
@@ -52,9 +53,9 @@ NAMES = frozenset(get_args(Name))
 
 
 class Isolated:
-    """Whether the work on one record failed."""
+    """What became of the work on one record: `error` is what it failed with, None where it did not."""
 
-    failed = False
+    error: Exception | None = None
 
 
 @contextmanager
@@ -67,8 +68,11 @@ def isolated(**record: str) -> Iterator[Isolated]:
     outcome = Isolated()
     try:
         yield outcome
-    except Exception:
-        outcome.failed = True
+    except Transient as error:
+        outcome.error = error
+        log.warning("record.failed", error=type(error).__name__, reason=str(error), **record)
+    except Exception as error:  # whatever it is, the other records still have a claim to be looked at
+        outcome.error = error
         log.exception("record.failed", **record)
 
 
@@ -94,8 +98,9 @@ def set_up(*, terminal: bool | None = None) -> None:
 
 def _without_control_characters(_: object, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for key, value in entry.items():
-        if isinstance(value, str) and key != "exception":
-            entry[key] = printable(value)
+        if isinstance(value, str):
+            lines = value.split("\n") if key == "exception" else [value]
+            entry[key] = "\n".join(printable(line) for line in lines)
     return entry
 
 

@@ -93,8 +93,12 @@ class ObjectStore(Protocol):
         """
         ...
 
-    def delete(self, name: str) -> None:
+    def delete(self, name: str, *, generation: int | None = None) -> None:
         """Remove an object; one that is not there is fine.
+
+        Args:
+            name: The object's name.
+            generation: Remove it only while this generation is live; another one stays, without a word.
 
         Raises:
             Unavailable: The service did not answer.
@@ -227,6 +231,6 @@ class Notifier(Protocol):
 
         Raises:
             Refused: It will never be accepted like this.
-            Unavailable: Not accepted now; the other side's wish for a pause has been respected as far as it is short.
+            Unavailable: Not accepted now, or nobody knows.
         """
         ...

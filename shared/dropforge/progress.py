@@ -1,14 +1,14 @@
 """The delivery rule that loses nothing: effect -> compare-and-swap the state -> publish -> acknowledge.
 
-A worker has its effect, which is idempotent by name, then asks for the transition here. Whoever finds the state
-reached but not passed publishes again, under the same event id; whoever finds it passed says nothing. Redelivery is
-the outbox. The active marker goes last.
+A worker has its effect, which is idempotent by name, then asks for the transition here. The history says which event
+made each step: when that event is delivered again, it may be because the step was never told, so it is told again,
+under the same event id, however far the run has come. Redelivery is the outbox. The active marker goes last.
 """
 
 from dataclasses import dataclass
 
 from dropforge.domain.events import Links, announcement
-from dropforge.domain.runs import NEXT, Run, State, advance
+from dropforge.domain.runs import NEXT, Run, State, advance, as_of
 from dropforge.ledger import Ledger
 from dropforge.logs import log
 from dropforge.ports import Clock, EventBus
@@ -24,7 +24,7 @@ class Progress:
     links: Links
 
     def record(self, run: Run) -> Run:
-        """Store a new run and tell of it; a record that is there already stands, and is told of again."""
+        """Store a new run and tell of it; a record that is there already stands."""
         stored = self.ledger.record(run)
         self.tell(stored)
         return stored
@@ -46,13 +46,22 @@ class Progress:
             return advance(run, to, at=self.clock.now(), function=function, event=event, **facts)
 
         run = self.ledger.change(run_id, decide)
-        if run.state is to:
-            log.info("run.reached", run=run.id, state=run.state.value)
-            self.tell(run)
+        if self.tell_again(run, event):
+            log.info("run.reached", run=run.id, state=to.value)
         return run
 
+    def tell_again(self, run: Run, event: str) -> bool:
+        """Tell of every step that this event made; says whether there was one.
+
+        Called whenever an event comes: on its first delivery there is none, on a later one the step may be untold.
+        """
+        made = [step for step in run.history if step.event == event]
+        for step in made:
+            self.tell(as_of(run, step) if step != run.history[-1] else run)
+        return bool(made)
+
     def tell(self, run: Run) -> None:
-        """Publish the run's present state and, when nothing more is owed for it, settle it. Safe to repeat."""
+        """Publish a run's state and, when nothing more is owed for it, settle it. Safe to repeat."""
         if run.is_settled and not self.ledger.is_active(run.id):
             return  # published before the marker went
         if event := announcement(run, self.links):

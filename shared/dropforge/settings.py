@@ -122,12 +122,20 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         drop_bucket=required("DROPFORGE_DROP_BUCKET", "the name of the bucket that datasets are dropped into"),
         state_bucket=required("DROPFORGE_STATE_BUCKET", "the name of the bucket that holds the ledger"),
         vertex_endpoint=env.get("DROPFORGE_VERTEX_ENDPOINT", f"{location}-aiplatform.googleapis.com"),
-        slack_url=env.get("DROPFORGE_SLACK_URL", ""),
+        slack_url=_webhook(env.get("DROPFORGE_SLACK_URL", "")),
         console_url=env.get("DROPFORGE_CONSOLE_URL", ""),
         settle_seconds=_seconds(env, "DROPFORGE_SETTLE_SECONDS", default=10, most=300),
         patience_seconds=_seconds(env, "DROPFORGE_PATIENCE_SECONDS", default=600, most=86_400),
         operator=_operator(env.get("DROPFORGE_CONFIG", "")),
     )
+
+
+def _webhook(address: str) -> str:
+    """The address is a secret: it is checked, and never shown."""
+    begins_well = address.startswith(("https://", "http://127.0.0.1:"))
+    if address and not (begins_well and address.isprintable() and " " not in address):
+        raise Misconfigured("DROPFORGE_SLACK_URL is no address of a webhook: copy it again, from https:// on")
+    return address
 
 
 def _seconds(env: Mapping[str, str], name: str, *, default: float, most: float) -> float:

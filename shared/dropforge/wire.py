@@ -83,7 +83,7 @@ def read_message(data: bytes, attributes: Mapping[str, str]) -> Event:
         content = msgspec.json.decode(data)
         envelope = {"id": attributes["ce-id"], "time": attributes["ce-time"]}
         return msgspec.convert(content | envelope, known)
-    except (KeyError, TypeError, ValueError, msgspec.MsgspecError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError, msgspec.MsgspecError) as error:
         raise Unreadable(f"a {kind} that does not hold what it promises: {_reason(error)}") from error
 
 
@@ -156,7 +156,7 @@ def manifest(data: bytes) -> tuple[Pin, ...]:
     """
     try:
         listed = msgspec.json.decode(data, type=_Manifest).files
-    except (msgspec.MsgspecError, ValueError) as error:
+    except (msgspec.MsgspecError, RecursionError, ValueError) as error:
         raise Unreadable(f"the manifest cannot be read: {error}") from error
     return tuple(Pin(file.name, 0, file.size, file.crc32c) for file in listed)
 

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from itertools import count
 from pathlib import Path
 
 import functions_framework
@@ -16,6 +17,7 @@ from dropforge.domain.runs import State
 
 ROOT = Path(__file__).parents[2]
 EVENTS = ROOT / "tests" / "events"
+MESSAGES = count(1)
 CLOUD_EVENT_FUNCTIONS = ("validate_dataset", "submit_tuning", "watch_status", "deploy_model", "notify_slack", "sweep")
 
 
@@ -62,7 +64,7 @@ def publish(function, event):
 def tick(function):
     headers, body = recorded("message_published")
     body["message"]["attributes"] = {"schedule": "watch"}
-    return post(function, headers, body)
+    return post(function, headers | {"ce-id": str(next(MESSAGES))}, body)
 
 
 def test_the_whole_chain_through_the_framework(functions, world):

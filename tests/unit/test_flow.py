@@ -1,16 +1,20 @@
 """The workers together, in memory: from a drop to a deployed model, and what goes wrong on the way."""
 
+import contextlib
+from dataclasses import replace
+
 import pytest
 from support.data import dataset, labels
 from support.world import World
 
 from dropforge import wire
 from dropforge.domain import events
-from dropforge.domain.errors import Unavailable
+from dropforge.domain.errors import Missing, Unavailable
 from dropforge.domain.jobs import JobState
 from dropforge.domain.runs import Fault, State
 from dropforge.ledger import Intent
 from dropforge.wire import ObjectFinalized
+from dropforge.workers.submit import submit
 from dropforge.workers.watch import watch
 
 
@@ -206,10 +210,14 @@ def test_a_file_replaced_while_it_is_checked_begins_again(world):
 
     world.drop.open = replace_then_open
     outcome = world.land(landed)[-1]
-    assert (outcome.what.value, list(world.ledger.active())) == ("deferred", [])
-
+    assert outcome.what.value == "deferred"
     [again] = world.land(world.late)
     assert again.why == "dataset validated"
+    assert len(list(world.ledger.active())) == 2
+
+    world.clock.advance(601)
+    world.sweep()
+    assert list(world.ledger.active()) == [only_run(world).id]
 
 
 @pytest.mark.parametrize(
@@ -293,10 +301,16 @@ def test_a_failed_deployment_leaves_nothing_that_bills(world):
 
 def test_a_model_that_answers_nonsense_is_not_pointed_to(world):
     world.host.wrong = True
-    deploy_one(world)
+    world.land(world.put("topics", dataset()))
+    world.react()
+    world.finish_jobs()
+    for _ in range(8):
+        with contextlib.suppress(Unavailable):
+            world.watch()
 
     run = only_run(world)
     assert (run.state, run.fault.step) == (State.DEPLOY_FAILED, "smoke prediction")
+    assert (world.host.deployments, world.host.endpoints) == (1, {})
     assert world.ledger.alias("topics") is None
 
 
@@ -305,7 +319,10 @@ def test_a_folder_whose_name_cannot_be_used_is_told_of(world):
 
     told = world.published(events.DatasetMisnamed)
     assert {(event.dataset, event.suggestion) for event in told} == {("My Topics", "my-topics")}
-    assert {event.id for event in told} == {"misnamed/My Topics"}
+    assert len(told) == 1
+
+    world.land(world.put("My Topics", dataset()))
+    assert len({event.id for event in world.published(events.DatasetMisnamed)}) == 2
 
 
 def test_a_folder_dropped_into_another_is_told_of(world):
@@ -333,7 +350,8 @@ def test_a_tick_that_was_cut_off_before_it_told_tells_when_it_comes_again(world)
         raise Unavailable("the instance went away")
 
     world.bus.publish = cut_off
-    world.perform(watch, tick)
+    with pytest.raises(Unavailable, match="1 of 1 runs"):
+        world.perform(watch, tick)
     world.bus.publish = publish
     assert world.published(events.JobComplete) == []
 
@@ -352,7 +370,7 @@ def test_a_bug_in_one_run_does_not_keep_the_watcher_from_the_next(world):
         return {}["bug"] if "alpha" in job else look(job)
 
     world.tuner.look = broken_for_alpha
-    assert world.watch().why == "looked at 2, moved 1, failed at 1"
+    assert world.watch().why == "looked at 2, moved 1"
     states = {summary.dataset: summary.state for summary in world.ledger.summaries()}
     assert states == {"alpha": State.SUBMITTED, "beta": State.DEPLOYING}
 
@@ -364,6 +382,168 @@ def test_a_manifest_of_some_files_completes_nothing(world):
     [outcome] = world.land(world.put("topics", {"MANIFEST.json": manifest}))
 
     assert outcome.why == "waiting for queries.jsonl, training_label.tsv, test_label.tsv"
+
+
+def test_a_stray_file_in_the_settling_time_does_not_strand_the_drop(world):
+    [*_, last] = world.put("topics", dataset())
+    sleep = world.clock.sleep
+
+    def somebody_adds_a_readme(seconds):
+        sleep(seconds)
+        world.late = world.put("topics", {"README.md": b"about topics"})
+
+    world.clock.sleep = somebody_adds_a_readme
+    [outcome] = world.land([last])
+    world.clock.sleep = sleep
+    [stray] = world.land(world.late)
+    assert (outcome.why, stray.why) == ("dataset validated", "no file of a dataset")
+    assert only_run(world).checked.counts == {}
+
+
+def test_a_replaced_configuration_is_never_taken_for_none(world):
+    landed = world.put("topics", dataset() | {"tuning.yaml": b"train_steps: 60\n"})
+    stream, opened = world.drop.open, []
+
+    def replace_then_open(file):
+        if file.name.endswith("tuning.yaml"):
+            opened.append(file)
+            if len(opened) == 2:
+                world.late = world.put("topics", {"tuning.yaml": b"train_steps: 61\n"})
+        return stream(file)
+
+    world.drop.open = replace_then_open
+    world.land(landed[-1:])
+    world.drop.open = stream
+    world.land(world.late)
+    assert [world.ledger.load(run.id).tuning.train_steps for run in world.ledger.summaries()] == [61]
+
+
+def test_an_encoded_file_is_told_of_and_never_opened(world):
+    listing = world.drop.list
+
+    def encoded(prefix):
+        return iter([replace(file, encoding="gzip") for file in listing(prefix)])
+
+    world.drop.list = encoded
+    world.drop.open = None
+    world.land(world.put("topics", dataset() | {"tuning.yaml": b"train_steps: 60\n"}))
+    counts = only_run(world).checked.counts
+    assert counts == {"bytes-encoded": 4, "tuning-unreadable": 1}
+
+
+def test_a_manifest_that_does_not_fit_is_told_of(world):
+    manifest = wire.encode({"files": [{"name": "corpus.jsonl", "size": 1, "crc32c": "AAAAAA=="}]})
+    world.land(world.put("topics", dataset() | {"MANIFEST.json": manifest}))
+
+    [rejected] = world.published(events.DatasetRejected)
+    assert [finding.message for finding in rejected.errors] == ['"corpus.jsonl" is not as it is listed']
+
+
+@pytest.mark.parametrize("manifest", [b"[" * 5_000, b"{}", b"not json"])
+def test_a_manifest_that_cannot_be_read_is_told_of(world, manifest):
+    world.land(world.put("topics", dataset() | {"MANIFEST.json": manifest}))
+
+    [rejected] = world.published(events.DatasetRejected)
+    assert [finding.code for finding in rejected.errors] == ["manifest-unreadable"]
+
+
+def test_a_refusal_that_was_not_told_is_told_on_redelivery(world):
+    world.tuner.refuses = "no"
+    world.land(world.put("topics", dataset()))
+    [validated_event] = world.bus.published
+    publish = world.bus.publish
+
+    def down(_):
+        raise Unavailable("Pub/Sub did not answer")
+
+    world.bus.publish = down
+    with pytest.raises(Unavailable):
+        world.perform(submit, validated_event)
+    world.bus.publish = publish
+    world.perform(submit, validated_event)
+    assert [event.outcome for event in world.published(events.JobComplete)] == ["failed"]
+
+
+def test_a_submission_is_told_though_the_watcher_was_faster(world):
+    world.land(world.put("topics", dataset()))
+    [validated_event] = world.bus.published
+    publish = world.bus.publish
+
+    def down(_):
+        raise Unavailable("Pub/Sub did not answer")
+
+    world.bus.publish = down
+    with pytest.raises(Unavailable):
+        world.perform(submit, validated_event)
+    world.bus.publish = publish
+    world.finish_jobs(JobState.RUNNING)
+    world.perform(watch, world.tick("watch"))
+    assert only_run(world).state is State.RUNNING
+    world.perform(submit, validated_event)
+    [told] = world.published(events.TuningSubmitted)
+    assert (told.state, told.id) == (State.SUBMITTED, f"{told.run}/submitted")
+
+
+def test_a_twin_that_finds_a_file_gone_leaves_the_run_alone(world):
+    [*_, last] = world.put("topics", dataset())
+    stream = world.drop.open
+
+    def twin_is_faster(file):
+        world.drop.open = stream
+        world.land([last])
+        world.react()
+        world.put("topics", {"corpus.jsonl": dataset(documents=30)["corpus.jsonl"]})
+        return stream(file)
+
+    world.drop.open = twin_is_faster
+    world.land([last])
+    run = only_run(world)
+    assert (run.state, list(world.ledger.active())) == (State.SUBMITTED, [run.id])
+
+
+@pytest.mark.parametrize("gone", ["model", "input"])
+def test_a_deployment_that_cannot_come_to_anything_is_given_up_and_told(world, gone):
+    world.land(world.put("topics", dataset()))
+    world.react()
+    world.finish_jobs()
+    world.watch()
+    run = only_run(world)
+
+    def no_model(*_):
+        raise Missing("the model is not there")
+
+    if gone == "model":
+        world.host.deploy = no_model
+    else:
+        world.state.delete(f"runs/{run.id}/input/training_label.tsv")
+    for _ in range(8):
+        with contextlib.suppress(Unavailable):
+            world.watch()
+    assert only_run(world).state is State.DEPLOY_FAILED
+    assert world.host.endpoints == {}
+    assert len(world.published(events.DeployFailed)) == 1
+
+
+def test_an_alias_is_never_left_on_an_endpoint_that_was_cleared_away(world):
+    world.land(world.put("topics", dataset()))
+    world.react()
+    world.finish_jobs()
+    for _ in range(2):
+        world.watch()
+    change = world.ledger.change
+
+    def cut_off(*_):
+        raise Unavailable("the instance went away")
+
+    world.ledger.change = cut_off  # after the alias was moved
+    with pytest.raises(Unavailable):
+        world.perform(watch, world.tick("watch"))
+    world.ledger.change = change
+    assert world.ledger.alias("topics") is not None
+
+    world.host.wrong = True  # and now the model answers nonsense for a moment
+    world.watch()
+    assert only_run(world).state is State.DEPLOYED
 
 
 class TestSweepAlone:

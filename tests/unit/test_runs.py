@@ -11,8 +11,8 @@ from support.runs import MOMENT, validated
 from dropforge.domain.errors import NotAllowed
 from dropforge.domain.events import Links, announcement
 from dropforge.domain.files import Pin
-from dropforge.domain.jobs import Machines, labels_of, order_for
-from dropforge.domain.runs import NEXT, SETTLED, Standing, State, advance, standing
+from dropforge.domain.jobs import Machines, fault_of, labels_of, order_for
+from dropforge.domain.runs import NEXT, SETTLED, State, advance, as_of
 from dropforge.domain.versions import run_id_of, version_of
 
 
@@ -41,16 +41,15 @@ def test_history_never_goes_backwards_though_a_clock_does():
     assert run.updated == validated().updated
 
 
-def test_standing_tells_whether_a_transition_is_still_to_be_made():
+def test_what_is_told_of_a_step_does_not_depend_on_what_came_later():
+    links = Links("http://console.example", "p", "l")
+    told_at_once = []
     run = validated()
-    asked = {"before": frozenset({State.VALIDATED}), "after": frozenset({State.SUBMITTED})}
-    assert standing(run, **asked) is Standing.BEFORE
-    run = advance(run, State.SUBMITTED, at=MOMENT, function="test", event="e")
-    assert standing(run, **asked) is Standing.AT
-    run = advance(run, State.RUNNING, at=MOMENT, function="test", event="e")
-    assert standing(run, **asked) is Standing.PASSED
-    cancelled = advance(validated(), State.CANCELLED, at=MOMENT, function="test", event="e")
-    assert standing(cancelled, **asked) is Standing.ELSEWHERE
+    for state, facts in ((State.SUBMITTED, {"job": "j"}), (State.FAILED, {"fault": fault_of("INTERNAL", "m")})):
+        told_at_once.append(announcement(run, links))
+        run = advance(run, state, at=MOMENT, function="test", event="e", **facts)
+    told_at_once.append(announcement(run, links))
+    assert [announcement(as_of(run, step), links) for step in run.history[1:]] == told_at_once
 
 
 def test_a_state_reached_twice_is_told_under_two_ids():

@@ -40,6 +40,10 @@ def test_what_the_dataset_says_is_laid_over_the_defaults():
         (b"template: v9", "tuning-unknown-key", 1, "no setting"),
         (b"batch_size: [1, 2]", "tuning-bad-value", 1, "a list or mapping"),
         (b"batch_size: 2020-99-99", "tuning-bad-value", 1, "2020-99-99"),
+        (b"batch_size: !foo 1", "tuning-bad-value", 1, '"1"'),
+        (b'batch_size: !!int ""', "tuning-bad-value", 1, '""'),
+        (b"batch_size: !!bool maybe", "tuning-bad-value", 1, "maybe"),
+        (b"batch_size: 5\nbatch_size: 6", "tuning-duplicate-key", 2, "stands on line 1 already"),
         (b"- a\n- b\n", "tuning-not-a-mapping", 1, "not a mapping"),
         (b"a: b: c", "tuning-not-yaml", 1, "not YAML"),
         (b"[" * 20_000, "tuning-not-yaml", 0, "nested too deeply"),
@@ -67,8 +71,9 @@ def test_an_operator_can_allow_a_retired_model():
     assert [finding.code for finding in report.warnings] == ["tuning-retired-model"]
 
 
-def test_the_first_template_family_takes_no_dimensions():
+@pytest.mark.parametrize("setting", ["output_dimensionality: 256", "learning_rate_multiplier: 2"])
+def test_the_first_template_family_takes_neither_dimensions_nor_learning_rate(setting):
     bounds = Bounds(allowed_retired=frozenset({"textembedding-gecko@003"}))
-    _, report = resolved(b"base_model: textembedding-gecko@003\noutput_dimensionality: 256", bounds)
+    _, report = resolved(b"base_model: textembedding-gecko@003\n" + setting.encode(), bounds)
 
-    assert "tuning-dimensions-not-for-model" in report.counts
+    assert [finding.code for finding in report.errors] == ["tuning-key-not-for-model"]

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 import google_crc32c
 
-from dropforge.domain.errors import Conflict, Foreign, Missing, Refused
+from dropforge.domain.errors import Conflict, Foreign, Missing, Refused, Unavailable
 from dropforge.domain.events import Event
 from dropforge.domain.files import StoredFile
 from dropforge.domain.jobs import JobState, Look, Order
@@ -110,9 +110,11 @@ class MemoryStore:
         if name not in self._objects:
             self.write(name, data, replacing=NEW)
 
-    def delete(self, name: str) -> None:
+    def delete(self, name: str, *, generation: int | None = None) -> None:
         """See `ObjectStore.delete`."""
-        self._objects.pop(name, None)
+        there = self._objects.get(name)
+        if there and generation in {None, there.file.generation}:
+            del self._objects[name]
 
     def _exactly(self, file: StoredFile) -> _Object:
         found = self._disk.buckets.get(file.bucket, {}).get(file.name)
@@ -223,9 +225,10 @@ class MemoryHost:
         return self.operations[name]
 
     def discard(self, endpoint: str, deployed_model: str) -> None:
-        """See `ModelHost.discard`."""
+        """See `ModelHost.discard`: as with the service, emptying an endpoint and removing it are two steps."""
         if endpoint in self.endpoints:
-            self.endpoints[endpoint].deployed.pop(deployed_model, None)
+            if self.endpoints[endpoint].deployed.pop(deployed_model, None):
+                raise Unavailable(f"{endpoint} is being emptied")
             del self.endpoints[endpoint]
 
     def predict(self, endpoint: str, texts: Sequence[Text], task_type: str) -> list[list[float]]:

@@ -1,14 +1,13 @@
 """Slack as a notifier: one incoming webhook, messages in Block Kit.
 
 Limits are Slack's (Block Kit reference): header 150 characters, section 3,000, 50 blocks; a message of more than
-about 13,200 characters in all fails, so it stays under 10,000. `&`, `<` and `>` are escaped in whatever is not ours,
-so that no text of a dataset can ping a channel or forge a link.
+about 13,200 characters in all fails, so it stays under 10,000. `&`, `<` and `>` are escaped in whatever is not ours, and
+`verbatim` keeps Slack from making links of what looks like one: no text of a dataset pings a channel or forges a link.
 """
 
+from http.client import HTTPException
 from typing import Any
-from urllib.error import URLError
 
-from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
 from slack_sdk.webhook import WebhookClient
 
 from dropforge.domain.errors import Misconfigured, Refused, Unavailable
@@ -23,8 +22,7 @@ class SlackNotifier:
     """Posts to one incoming webhook; without an address it says nothing."""
 
     def __init__(self, webhook: str) -> None:
-        retry = RateLimitErrorRetryHandler(max_retry_count=2)  # waits as long as Retry-After says
-        self._client = WebhookClient(webhook, timeout=_TIMEOUT, retry_handlers=[retry]) if webhook else None
+        self._client = WebhookClient(webhook, timeout=_TIMEOUT) if webhook else None
 
     def tell(self, message: Message) -> None:
         """See `Notifier.tell`."""
@@ -32,8 +30,9 @@ class SlackNotifier:
             return
         try:
             answer = self._client.send(text=_escaped(message.headline), blocks=blocks_of(message))
-        except (URLError, OSError) as error:  # the address is a secret: never in a message
-            raise Unavailable(f"Slack did not answer: {type(error).__name__}") from error
+        except (OSError, ValueError, HTTPException) as error:
+            # The address is a secret, and errors of this kind name it: none of it goes on.
+            raise Unavailable(f"Slack did not answer: {type(error).__name__}") from None
         if answer.status_code == 429 or answer.status_code >= 500:
             raise Unavailable(f"Slack answered {answer.status_code}")
         if answer.status_code in {403, 404, 410}:
@@ -54,7 +53,7 @@ def blocks_of(message: Message) -> list[dict[str, Any]]:
         cut = text if len(text) <= min(_SECTION, left) else text[: max(min(_SECTION, left) - 1, 0)] + "…"
         if len(cut) > 1:
             left -= len(cut)
-            blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": cut}})
+            blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": cut, "verbatim": True}})
 
     section(f"{_MARKS[message.tone]} *{_escaped(message.headline[:_HEADER])}*")
     if message.facts:

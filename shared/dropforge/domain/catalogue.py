@@ -22,7 +22,7 @@ class TemplateFamily:
 
     steps_parameter: str
     takes_project: bool
-    takes_dimensions: bool
+    takes_dimensions: bool  # and learning_rate_multiplier, and a key: what the second family added
 
 
 FIRST_FAMILY = TemplateFamily("iterations", takes_project=True, takes_dimensions=False)  # [sdk] v1.1.1, v1.1.2
@@ -94,6 +94,7 @@ class Limits:
     fewest_documents: int = 9
     most_documents: int = 500_000
     most_labels: int = 499_999
+    most_bytes: int = 8 * 1024**3  # ours, not Vertex's: what a function can read before its time is up
     fewest_labelled_queries_in_a_file: int = 3
     fewest_labelled_queries_in_all: int = 9
 

@@ -15,6 +15,7 @@ from dropforge.domain.datasets import CORPUS, QUERIES, TEST_LABELS, TRAINING_LAB
 from dropforge.domain.findings import Findings, Report, quoted
 from dropforge.domain.tuning import Tuning
 
+_MOST_UNKNOWN_FIELDS = 20
 LONGEST_LINE = 4 * 1024 * 1024  # bytes: 3,072 tokens of text fit a hundred times over
 FEWEST_TELLING_QUERIES = 30  # below this many test queries an interval is wider than any likely gain
 HEADER = b"query-id\tcorpus-id\tscore"
@@ -57,13 +58,22 @@ class _Dataset:
 
     def read_records(self, file: str, stream: BinaryIO) -> None:
         seen, unknown_fields, rows = self.lines_of[file], set[str](), 0
+        low, high = (
+            (self.limits.fewest_documents, self.limits.most_documents)
+            if file == CORPUS
+            else (self.limits.fewest_queries, self.limits.most_queries)
+        )
         for number, line in self._lines(file, stream):
             rows += 1
+            if rows > high:  # the rest is not read: memory and time stay bounded whatever is dropped
+                break
             record = self._object(file, number, line)
             if record is None:
                 continue
             self._text(file, number, record)
             for name in record.keys() - _FIELDS - unknown_fields:
+                if len(unknown_fields) == _MOST_UNKNOWN_FIELDS:
+                    break
                 unknown_fields.add(name)
                 self.findings.note(
                     "record-unknown-field", file, number, f"the field {quoted(name)} is not used", "Leave it out."
@@ -80,19 +90,10 @@ class _Dataset:
                     "Give every record an _id of its own.",
                 )
         self.findings.rows[file] = rows
-        low, high = (
-            (self.limits.fewest_documents, self.limits.most_documents)
-            if file == CORPUS
-            else (self.limits.fewest_queries, self.limits.most_queries)
-        )
         if not low <= rows <= high:
-            self.findings.error(
-                "size-rows",
-                file,
-                0,
-                f"{rows:,} records, but Vertex takes {low:,} to {high:,}",
-                "Add or remove records.",
-            )
+            many = f"{rows:,} records" if rows <= high else f"more than {high:,} records"
+            hint = "Add records." if rows < low else "Remove records."
+            self.findings.error("size-rows", file, 0, f"{many}, but Vertex takes {low:,} to {high:,}", hint)
 
     def _object(self, file: str, number: int, line: bytes) -> dict[str, object] | None:
         try:
@@ -149,6 +150,8 @@ class _Dataset:
                     self._header(file, number, line)
                 continue
             rows += 1
+            if self.labels + rows > self.limits.most_labels:
+                break
             if (row := self._row(file, number, line)) is None:
                 continue
             query, document, score = row
@@ -251,7 +254,7 @@ class _Dataset:
                 "size-labels",
                 "",
                 0,
-                f"{self.labels:,} labels in all files, but Vertex takes at most {self.limits.most_labels:,}",
+                f"more than {self.limits.most_labels:,} labels in all files, but Vertex takes no more",
                 "Remove labels.",
             )
         every_query = set[str]().union(*self.labelled.values())

@@ -23,6 +23,7 @@ REQUIRED = (CORPUS, QUERIES, TRAINING_LABELS, TEST_LABELS)
 DATA = (*REQUIRED, VALIDATION_LABELS)
 KNOWN = (*DATA, TUNING, MANIFEST)
 
+_LOOKED_AT = 100  # unknown files, where a folder has thousands of them
 NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 # Left by uploaders on their way: a partial download's name, an editor's backup, a hidden file, a folder's placeholder.
 _PASSING = re.compile(r"(^|/)\.|\.(part|tmp|crdownload|gstmp)$|~$|/$|^$")
@@ -30,15 +31,10 @@ _PASSING = re.compile(r"(^|/)\.|\.(part|tmp|crdownload|gstmp)$|~$|/$|^$")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an object lies: the dataset's name as written (not yet checked), and the file's name in its folder."""
+    """Where an object lies: the folder's path below `datasets/` (not yet checked), and the file's name in it."""
 
     dataset: str
     file: str
-
-    @property
-    def is_well_named(self) -> bool:
-        """Whether the dataset's name is one that may be trained."""
-        return NAME.fullmatch(self.dataset) is not None
 
 
 def place_of(object_name: str) -> Place | None:
@@ -85,8 +81,13 @@ class Folder:
     @property
     def newest(self) -> StoredFile | None:
         """The file that was finalized last: its event speaks for the folder, so that one handler settles a drop."""
-        known = [file for name, file in self.by_name.items() if name in KNOWN]
-        return max(known, key=lambda file: (file.updated, file.generation, file.name), default=None)
+        return max(self._speaking.values(), key=lambda file: (file.updated, file.generation, file.name), default=None)
+
+    @cached_property
+    def _speaking(self) -> dict[str, StoredFile]:
+        """The files that make the folder what it is: those of a dataset, or all where none is."""
+        known = {name: file for name, file in self.by_name.items() if name in KNOWN}
+        return known or self.by_name
 
     @property
     def unknown(self) -> tuple[str, ...]:
@@ -98,12 +99,16 @@ class Folder:
         optional = {TEST_LABELS} if split_test_labels else set()
         return tuple(name for name in REQUIRED if name not in self.by_name and name not in optional)
 
-    def probably_meant(self, missing: str) -> str | None:
-        """The unknown file that was most likely meant to be `missing`: other case, other extension, a typing error."""
-        by_shape = {re.sub(r"\W", "", name.rpartition(".")[0] or name).lower(): name for name in self.unknown}
-        wanted = re.sub(r"\W", "", missing.rpartition(".")[0]).lower()
-        close = get_close_matches(wanted, by_shape, n=1, cutoff=0.8)
-        return by_shape[close[0]] if close else None
+    @cached_property
+    def probably_meant(self) -> dict[str, str]:
+        """For a data file that is not there the unknown one that was most likely meant to be it.
+
+        Told by other case, another extension, a typing error; among the first `_LOOKED_AT` unknown files.
+        """
+        by_shape = {_shape(name): name for name in self.unknown[:_LOOKED_AT]}
+        absent = (name for name in DATA if name not in self.by_name)
+        close = {name: get_close_matches(_shape(name), by_shape, n=1, cutoff=0.8) for name in absent}
+        return {name: by_shape[found[0]] for name, found in close.items() if found}
 
     def quiet_for(self, now: datetime) -> timedelta:
         """How long nothing has landed; never negative, whatever the clocks say."""
@@ -118,11 +123,15 @@ class Folder:
     @property
     def drop(self) -> str:
         """Eight hexadecimal digits that tell one drop from the next, whatever its bytes: a digest of generations."""
-        generations = sorted((name, file.generation) for name, file in self.by_name.items() if name != MANIFEST)
+        generations = sorted((name, file.generation) for name, file in self._speaking.items() if name != MANIFEST)
         return hashlib.sha256(repr(generations).encode()).hexdigest()[:8]
 
-    def matches(self, manifest: Iterable[Pin]) -> bool:
-        """Whether every file that the manifest lists is here with the same size and checksum."""
+    def differing(self, manifest: Iterable[Pin]) -> tuple[str, ...]:
+        """The files that are not as the manifest lists them, by size and checksum, or not there."""
         here = {name: (file.size, file.crc32c) for name, file in self.by_name.items()}
-        listed = [(pin.name, (pin.size, pin.crc32c)) for pin in manifest]
-        return bool(listed) and all(here.get(name) == content for name, content in listed)
+        return tuple(pin.name for pin in manifest if here.get(pin.name) != (pin.size, pin.crc32c))
+
+
+def _shape(name: str) -> str:
+    """What is left of a file's name when case, extension and punctuation do not count."""
+    return re.sub(r"[\W_]", "", name.rpartition(".")[0] or name).lower()

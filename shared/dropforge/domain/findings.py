@@ -26,7 +26,7 @@ class Finding:
     """One fault.
 
     Attributes:
-        code: Stable name of the rule, such as `label-unknown-document`.
+        code: Stable name of the rule, such as `labels-unknown-document`.
         severity: Whether it stops the run.
         file: Name in the dataset's folder; empty for the folder as a whole.
         line: Physical line, from 1; 0 for the file as a whole.
@@ -50,7 +50,7 @@ class Report:
 
     Attributes:
         verdict: `accepted` or `rejected`.
-        findings: In reading order; at most `MOST_KEPT`, errors kept before warnings and notes.
+        findings: Errors, then warnings, then notes, each in reading order; at most `MOST_KEPT`.
         counts: How often each code was found, complete whatever was kept.
         rows: Data rows in each file.
     """
@@ -98,7 +98,7 @@ class Findings:
             kept.append(finding)
 
     def report(self) -> Report:
-        """Close the collection: errors first to be kept, all of them in the order they were found."""
+        """Close the collection."""
         verdict: Verdict = "rejected" if self._kept[Severity.ERROR] else "accepted"
         kept = tuple(self._in_order())[:MOST_KEPT]
         return Report(verdict, kept, dict(self._counts), dict(self.rows))

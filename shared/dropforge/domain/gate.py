@@ -58,8 +58,7 @@ def passes(judgement: Judgement, policy: DeployPolicy) -> bool:
 
 
 def _figure(metrics: Mapping[str, float], which: str) -> float | None:
-    for key, value in metrics.items():
-        plain = re.sub(r"[^a-z0-9]", "", key.lower())
-        if _NDCG.search(plain) and which in plain and "validation" not in plain:
-            return value
-    return None
+    plain = {re.sub(r"[^a-z0-9]", "", key.lower()): value for key, value in metrics.items()}
+    fitting = [key for key in plain if _NDCG.search(key) and which in key and "val" not in key]
+    best = next((key for key in fitting if "test" in key), fitting[0] if fitting else None)
+    return plain[best] if best is not None else None

@@ -33,6 +33,7 @@ class Order:
         parameters: Its parameters, in the names of its family.
         output: `gs://` prefix under which the pipeline writes.
         labels: For cost tracking, and to know our own jobs again.
+        encryption_key: The CMEK key of the job and what it leaves; empty for Google's own.
     """
 
     id: str
@@ -41,9 +42,12 @@ class Order:
     parameters: Mapping[str, str | int | float]
     output: str
     labels: Mapping[str, str]
+    encryption_key: str = ""
 
 
-def order_for(run: Run, *, data: str, project: str, location: str, machines: Machines) -> Order:
+def order_for(
+    run: Run, *, data: str, project: str, location: str, machines: Machines, encryption_key: str = ""
+) -> Order:
     """Write the order for a validated run.
 
     Args:
@@ -53,6 +57,7 @@ def order_for(run: Run, *, data: str, project: str, location: str, machines: Mac
         project: The project that pays.
         location: Where the job runs.
         machines: On what.
+        encryption_key: The CMEK key's resource name; empty for Google's own.
     """
     tuning = run.tuning
     model = BASE_MODELS[tuning.base_model]
@@ -80,6 +85,7 @@ def order_for(run: Run, *, data: str, project: str, location: str, machines: Mac
         parameters |= {"project": project, "location": location}
     if model.family.takes_dimensions:
         parameters["learning_rate_multiplier"] = tuning.learning_rate_multiplier
+        parameters["encryption_spec_key_name"] = encryption_key
         if tuning.output_dimensionality is not None:
             parameters["output_dimensionality"] = tuning.output_dimensionality
     return Order(
@@ -89,6 +95,7 @@ def order_for(run: Run, *, data: str, project: str, location: str, machines: Mac
         parameters=parameters,
         output=f"{data}output",
         labels=labels_of(run),
+        encryption_key=encryption_key,
     )
 
 
@@ -133,7 +140,17 @@ class Look:
     fault: Fault | None = None
 
 
-def fault_of(code: str, message: str, step: str = "") -> Fault:
-    """Sort a service's error by who must act: the dataset's owner, or the operator."""
-    blame = "user_error" if code in _USER_CODES else "system_error"
-    return Fault(code=code, message=printable(shortened(message, 1_000)), step=step, blame=blame)
+def fault_of(code: str, message: str, step: str = "", *, of_pipeline: bool = False) -> Fault:
+    """Sort a service's error by who must act.
+
+    Args:
+        code: The service's word for it.
+        message: In its words.
+        step: Where it happened.
+        of_pipeline: Whether the pipeline itself failed: only there a dataset can be to blame. What submission,
+            endpoints and deployments are refused for is the operator's to change.
+    """
+    blame = "user_error" if of_pipeline and code in _USER_CODES else "system_error"
+    return Fault(
+        code=code, message=printable(shortened(message, 1_000)), step=printable(shortened(step, 100)), blame=blame
+    )

@@ -10,7 +10,7 @@ from enum import StrEnum
 from dropforge.domain import events
 from dropforge.domain.datasets import CORPUS, QUERIES
 from dropforge.domain.events import Event, RunEvent
-from dropforge.domain.findings import Finding
+from dropforge.domain.findings import Finding, quoted
 from dropforge.domain.text import printable
 
 _SHOWN_FINDINGS = 5
@@ -190,7 +190,7 @@ def _incomplete(event: events.DatasetIncomplete) -> Message:
         f"{event.dataset}: the folder is incomplete",
         Tone.BAD,
         details=tuple(
-            f"{name} is missing" + (f"; was {meant[name]} meant to be it?" if name in meant else "")
+            f"{name} is missing" + (f"; was {quoted(meant[name])} meant to be it?" if name in meant else "")
             for name in event.missing
         ),
         next_step="Upload the missing files.",
@@ -202,7 +202,7 @@ def _misnamed(event: events.DatasetMisnamed) -> Message:
         event,
         "A dropped folder cannot be used where it is",
         Tone.BAD,
-        facts=(("Folder", event.dataset),),
+        facts=(("Folder", quoted(event.dataset)),),
         next_step="Put its files directly into datasets/NAME/. A name has a-z, 0-9 and dashes, at most 40 characters, and "
         "begins with a letter" + (f", such as {event.suggestion}." if event.suggestion else "."),
     )

@@ -1,15 +1,16 @@
 """A handful of known pairs to try a served model with, before readers are pointed to it."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
 from itertools import islice
 
 import msgspec
 
-_CANDIDATES = 1_000  # labels looked at for pairs without a query or a document in common
 PAIRS = 5  # Vertex recommends at most five texts a request on a tuned endpoint
+_CANDIDATES = 1_000  # labels looked at for pairs without a query or a document in common
+_LONGEST = 8_000  # characters of a text that are sent: about what a model reads, and far below a request's limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,16 +22,8 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
-    """Queries and the documents that answer them, in the same order; all documents differ."""
-
-    queries: tuple[Text, ...]
-    documents: tuple[Text, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Answer:
-    """What trying the probe told: the vectors' length, and what is wrong; empty where nothing is."""
+    """What trying a model told: the vectors' length, and what is wrong; empty where nothing is."""
 
     dimensions: int
     wrong: str
@@ -39,9 +32,8 @@ class Answer:
 def pairs_of(labels: Iterable[bytes]) -> dict[str, str]:
     """Query id to document id: the best-scored labels of a label file's lines, each id used once, at most `PAIRS`."""
     rows = (line.decode().rstrip("\r\n").split("\t") for line in islice(labels, 1, None))
-    best = nlargest(_CANDIDATES, rows, key=_score)
     pairs: dict[str, str] = {}
-    for row in best:
+    for row in nlargest(_CANDIDATES, rows, key=_score):
         query, document = row[:2]
         if _score(row) and query not in pairs and document not in pairs.values() and len(pairs) < PAIRS:
             pairs[query] = document
@@ -52,21 +44,29 @@ def _score(row: Sequence[str]) -> int:
     return int(row[2]) if len(row) > 2 else 1
 
 
-def texts_of(records: Iterable[bytes], wanted: Iterable[str]) -> dict[str, Text]:
-    """The texts of the wanted ids, from the lines of a corpus or query file."""
-    left, found = set(wanted), dict[str, Text]()
+def texts_of(records: Iterable[bytes], wanted: Collection[str], *, at_least: int = 0) -> dict[str, Text]:
+    """The texts of the wanted ids, in their order, from the lines of a corpus or query file.
+
+    Args:
+        records: The file's lines.
+        wanted: The ids.
+        at_least: How many texts to give: others of the file fill up what is missing, after the wanted ones.
+    """
+    found, others = dict[str, Text](), dict[str, Text]()
     for line in records:
-        if not left:
-            break
         record = msgspec.json.decode(line)
-        if (identity := record["_id"]) in left:
-            left.discard(identity)
-            found[identity] = Text(record.get("title", ""), record["text"])
-    return found
+        identity = record["_id"]
+        if identity in wanted or len(others) < at_least:
+            text = Text(record.get("title", "")[:_LONGEST], record["text"][:_LONGEST])
+            (found if identity in wanted else others)[identity] = text
+        if len(found) == len(wanted) and len(found) + len(others) >= at_least:
+            break
+    ordered = {identity: found[identity] for identity in wanted}
+    return dict(islice((ordered | others).items(), max(at_least, len(ordered))))
 
 
 def assess(queries: Sequence[Sequence[float]], documents: Sequence[Sequence[float]]) -> Answer:
-    """Judge the vectors that a served model gave for a probe.
+    """Judge the vectors that a served model gave: of queries, and of the documents that answer them, then of others.
 
     They must be finite, none zero, all of one length, and for most of the queries the right document must rank
     first: a broken or a wrong model gives one of five right by chance, so three of five by chance in 6 of 100.
@@ -75,19 +75,26 @@ def assess(queries: Sequence[Sequence[float]], documents: Sequence[Sequence[floa
     if len(lengths) != 1 or 0 in lengths:
         return Answer(0, f"vectors of different lengths: {sorted(lengths)}")
     dimensions = lengths.pop()
-    if not all(math.isfinite(value) for vector in (*queries, *documents) for value in vector):
+    if not all(math.isfinite(math.hypot(*vector)) for vector in (*queries, *documents)):
         return Answer(dimensions, "a vector holds a value that is no finite number")
-    if not all(any(vector) for vector in (*queries, *documents)):
+    if not all(math.hypot(*vector) for vector in (*queries, *documents)):
         return Answer(dimensions, "a vector is zero")
-    right = sum(
-        max(range(len(documents)), key=lambda at: _cosine(query, documents[at])) == index
-        for index, query in enumerate(queries)
-    )
+    units = [_unit(document) for document in documents]
+    right = sum(_nearest(query, units) == place for place, query in enumerate(queries))
     if right * 2 <= len(queries):
         return Answer(dimensions, f"the right document ranks first for only {right} of {len(queries)} known queries")
     return Answer(dimensions, "")
 
 
-def _cosine(one: Sequence[float], other: Sequence[float]) -> float:
-    dot = sum(a * b for a, b in zip(one, other, strict=True))
-    return dot / math.sqrt(sum(a * a for a in one) * sum(b * b for b in other))
+def _unit(vector: Sequence[float]) -> list[float]:
+    length = math.hypot(*vector)
+    return [value / length for value in vector]
+
+
+def _nearest(query: Sequence[float], documents: Sequence[Sequence[float]]) -> int:
+    unit = _unit(query)
+    return max(range(len(documents)), key=lambda place: _dot(unit, documents[place]))
+
+
+def _dot(one: Sequence[float], other: Sequence[float]) -> float:
+    return sum(a * b for a, b in zip(one, other, strict=True))

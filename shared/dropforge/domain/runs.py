@@ -10,7 +10,7 @@ This table is the one place that says so; everything else asks it.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import Enum, StrEnum, auto
+from enum import StrEnum
 
 from dropforge.domain.errors import NotAllowed
 from dropforge.domain.files import Pin
@@ -162,7 +162,6 @@ class Serving:
         endpoint: The endpoint's resource name; its id is the run's.
         deployed_model: Id of the model on the endpoint: ten digits that follow from the run's id.
         operation: The long-running operation that is under way; empty when none is known.
-        loading: False while the endpoint is made, True once the model is being loaded on it.
         space: The vector space's id; empty until the model has answered.
         dimensions: Length of a vector; 0 until the model has answered.
         previous_space: What the alias pointed to before; empty for a first deployment.
@@ -173,7 +172,6 @@ class Serving:
     endpoint: str
     deployed_model: str
     operation: str = ""
-    loading: bool = False
     space: str = ""
     dimensions: int = 0
     previous_space: str = ""
@@ -201,7 +199,7 @@ class Run:
         tuned: What the job left; None before it succeeded.
         judgement: The gate's; None before it was asked.
         serving: Where it is served; None before deployment began.
-        fault: Why it ended badly; None where it did not.
+        fault: Why it ended badly, or is about to: a deployment that was given up is cleared away first.
         token: Of the write that stored this record: tells one's own lost answer from another's win.
     """
 
@@ -243,28 +241,12 @@ class Run:
         return next((step.at for step in self.history if step.state is state), None)
 
 
-class Standing(Enum):
-    """Where a run stands, seen from a transition that somebody wants to make."""
-
-    BEFORE = auto()
-    AT = auto()
-    PASSED = auto()
-    ELSEWHERE = auto()
-
-
-def standing(run: Run, *, before: frozenset[State], after: frozenset[State]) -> Standing:
-    """Tell whether a transition from `before` to one of `after` is still to be made.
-
-    AT: made, and the run still stands there: its event may not have been published, so publish it again.
-    PASSED: made, and the run went on, so somebody heard of it. ELSEWHERE: the run took another way.
-    """
-    if run.state in after:
-        return Standing.AT
-    if run.state in before:
-        return Standing.BEFORE
-    if any(step.state in after for step in run.history):
-        return Standing.PASSED
-    return Standing.ELSEWHERE
+def as_of(run: Run, step: Step) -> Run:
+    """The run as it stood after a step of its history: what is told of the step does not depend on what came later."""
+    until = run.history[: run.history.index(step) + 1]
+    submitted = any(earlier.state is State.SUBMITTED for earlier in until)
+    fault = run.fault if step.state in {State.FAILED, State.DEPLOY_FAILED} else None
+    return replace(run, state=step.state, history=until, job=run.job if submitted else "", fault=fault)
 
 
 def advance(run: Run, to: State, *, at: datetime, function: str, event: str, **facts: object) -> Run:

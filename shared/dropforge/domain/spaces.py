@@ -24,6 +24,7 @@ class Alias:
         space: The space.
         run: The run that made it.
         endpoint: Where it answers.
+        dimensions: Length of its vectors.
         dropped_at: When its dataset was dropped: an older drop that is done later does not move the alias back.
         previous: The alias before, kept for rollback; None for the first.
     """
@@ -32,6 +33,7 @@ class Alias:
     space: str
     run: str
     endpoint: str
+    dimensions: int
     dropped_at: datetime
     previous: "Alias | None" = None
 

@@ -64,6 +64,7 @@ def _one_of(*words: str) -> _Rule:
     return _Rule("one of " + ", ".join(words), lambda value: value in words)
 
 
+_SCALARS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null"))
 _RULES: Mapping[str, _Rule] = {
     "base_model": _one_of(*BASE_MODELS),
     "task_type": _one_of(*sorted(set().union(*(model.tasks for model in BASE_MODELS.values())))),
@@ -106,9 +107,18 @@ def resolve(text: bytes | None, bounds: Bounds, today: date, findings: Findings)
         The configuration; for a file with faults the part of it that holds, so that the rest can be checked too.
     """
     tuning = bounds.defaults
+    seen: dict[str, int] = {}
     for key, value, line, column in _entries(text or b"", findings):
         rule = _RULES.get(key)
-        if rule is None:
+        if (first := seen.setdefault(key, line)) != line:
+            findings.error(
+                "tuning-duplicate-key",
+                TUNING,
+                line,
+                f"{quoted(key)} stands on line {first} already",
+                "Keep one of them.",
+            )
+        elif rule is None:
             findings.error(
                 "tuning-unknown-key",
                 TUNING,
@@ -180,11 +190,14 @@ def _entries(text: bytes, findings: Findings) -> list[tuple[str, object, int, in
 
 
 def _scalar(node: yaml.Node) -> object:
+    """A number, a text or a truth value; whatever else YAML knows (dates, tags, lists) as a text that fits no rule."""
     if not isinstance(node, yaml.ScalarNode):
         return "a list or mapping"
+    if node.tag not in _SCALARS:
+        return str(node.value)
     try:
         return yaml.SafeLoader("").construct_object(node)
-    except ValueError:  # looks like a date or a number and is none
+    except (ValueError, LookupError):  # tagged as a number or a truth value by hand, and is none
         return str(node.value)
 
 
@@ -198,7 +211,7 @@ def _combination(tuning: Tuning, bounds: Bounds, today: date, findings: Findings
                 "tuning-retired-model", TUNING, 0, f"{retired}; the operator allows it", "Plan to move on."
             )
         else:
-            hint = f"Tune {model.successor} instead."
+            hint = f"Tune {model.successor or 'another model'} instead."
             findings.error("tuning-retired-model", TUNING, 0, retired, hint)
     if tuning.task_type not in model.tasks:
         findings.error(
@@ -208,11 +221,15 @@ def _combination(tuning: Tuning, bounds: Bounds, today: date, findings: Findings
             f"{model.id} does not take the task type {tuning.task_type}",
             f"Use one of {', '.join(sorted(model.tasks))}.",
         )
-    if tuning.output_dimensionality is not None and not model.family.takes_dimensions:
+    asked = {
+        "output_dimensionality": tuning.output_dimensionality is not None,
+        "learning_rate_multiplier": tuning.learning_rate_multiplier != 1,
+    }
+    for key in (key for key, is_asked in asked.items() if is_asked and not model.family.takes_dimensions):
         findings.error(
-            "tuning-dimensions-not-for-model",
+            "tuning-key-not-for-model",
             TUNING,
             0,
-            f"{model.id} is tuned by template {model.template}, which takes no output_dimensionality",
+            f"{model.id} is tuned by template {model.template}, which takes no {key}",
             "Leave it out, or tune text-embedding-005.",
         )

@@ -4,7 +4,7 @@ from dropforge.domain.errors import Refused
 from dropforge.domain.events import Event, JobComplete
 from dropforge.domain.gate import judge, passes
 from dropforge.domain.jobs import fault_of, labels_of
-from dropforge.domain.runs import Judgement, Run, Serving, Standing, State, standing
+from dropforge.domain.runs import Judgement, Run, Serving, State
 from dropforge.domain.spaces import deployed_model_id_of
 from dropforge.ledger import Ledger
 from dropforge.ports import ModelHost
@@ -12,7 +12,6 @@ from dropforge.progress import Progress
 from dropforge.workers.outcome import Outcome, done, ignored, repeated
 
 FUNCTION = "deploy_model"
-_DECISIONS = frozenset({State.WITHHELD, State.DEPLOYING, State.DEPLOY_FAILED})
 
 
 def deploy(event: Event, *, ledger: Ledger, host: ModelHost, progress: Progress) -> Outcome:
@@ -25,11 +24,9 @@ def deploy(event: Event, *, ledger: Ledger, host: ModelHost, progress: Progress)
     run = ledger.load(event.run)
     if run is None:
         return ignored("the ledger knows no such run", event.run)
-    where = standing(run, before=frozenset({State.SUCCEEDED}), after=_DECISIONS)
-    if where is Standing.AT:
-        progress.tell(run)
+    if progress.tell_again(run, event.id):
         return repeated("decided before; told again", run.id)
-    if where is not Standing.BEFORE:
+    if run.state is not State.SUCCEEDED:
         return repeated(f"the run is {run.state}", run.id)
     return _decide(run, host, progress, event.id)
 
@@ -42,7 +39,7 @@ def _decide(run: Run, host: ModelHost, progress: Progress, cause: str) -> Outcom
     try:
         operation = host.create_endpoint(run.id, labels_of(run))
     except Refused as error:
-        fault = fault_of("INVALID_ARGUMENT", str(error), "endpoint")
+        fault = fault_of("REFUSED", str(error), "endpoint")
         progress.reach(run.id, State.DEPLOY_FAILED, function=FUNCTION, event=cause, judgement=judgement, fault=fault)
         return done("the service refused the endpoint", run.id)
     serving = Serving(endpoint=host.endpoint(run.id), deployed_model=deployed_model_id_of(run.id), operation=operation)

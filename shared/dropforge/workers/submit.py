@@ -3,7 +3,7 @@
 from dropforge.domain.errors import Foreign, Refused
 from dropforge.domain.events import DatasetValidated, Event
 from dropforge.domain.jobs import fault_of, order_for
-from dropforge.domain.runs import Standing, State, standing
+from dropforge.domain.runs import State
 from dropforge.ledger import Ledger
 from dropforge.ports import ObjectStore, Tuner
 from dropforge.progress import Progress
@@ -26,11 +26,9 @@ def submit(
     run = ledger.load(event.run)
     if run is None:
         return ignored("the ledger knows no such run", event.run)
-    where = standing(run, before=frozenset({State.VALIDATED}), after=frozenset({State.SUBMITTED}))
-    if where is Standing.AT:
-        progress.tell(run)
+    if progress.tell_again(run, event.id):
         return repeated("submitted before; told again", run.id)
-    if where is not Standing.BEFORE:
+    if run.state is not State.VALIDATED:
         return repeated(f"the run is {run.state}", run.id)
     order = order_for(
         run,
@@ -38,13 +36,12 @@ def submit(
         project=settings.project,
         location=settings.location,
         machines=settings.operator.training,
+        encryption_key=settings.operator.encryption_key,
     )
     try:
         job = tuner.submit(order)
     except (Refused, Foreign) as error:
-        fault = fault_of(
-            "INVALID_ARGUMENT" if isinstance(error, Refused) else "ALREADY_EXISTS", str(error), "submission"
-        )
+        fault = fault_of("REFUSED" if isinstance(error, Refused) else "ALREADY_EXISTS", str(error), "submission")
         progress.reach(run.id, State.FAILED, function=FUNCTION, event=event.id, fault=fault)
         return done("the service refused the job", run.id)
     progress.reach(run.id, State.SUBMITTED, function=FUNCTION, event=event.id, job=job)

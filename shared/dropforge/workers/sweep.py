@@ -1,9 +1,10 @@
 """Find what events missed, and do it: the promise that no drop and no completion is lost."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import groupby
+from urllib.parse import quote
 
 from dropforge.domain import datasets, events
 from dropforge.domain.datasets import Folder, place_of
@@ -19,6 +20,7 @@ from dropforge.workers.outcome import Outcome, What, done
 from dropforge.workers.validate import Intake
 
 FUNCTION = "sweep"
+_SHOWN_STRAYS = 20
 _EVENTS_OWE = frozenset({State.VALIDATED, State.SUCCEEDED})  # an event of ours should move these on
 
 
@@ -84,7 +86,7 @@ class Sweeper:
             return False
         outcome = self.intake.consider(intent.dataset, cause=self.cause)
         if self.ledger.load(run_id) is None:
-            self.ledger.settle(run_id)
+            self.ledger.forget(intent)
         log.warning("record.repaired", run=run_id, reason=f"validation was cut off; begun again: {outcome.why}")
         return True
 
@@ -106,20 +108,22 @@ class Sweeper:
 
 
 def _folders(listing: Iterable[StoredFile]) -> Iterator[Folder]:
-    placed = ((place, file) for file in listing if (place := place_of(file.name)) and place.is_well_named)
-    for dataset, files in groupby(placed, key=lambda one: one[0].dataset):
-        yield Folder.of(dataset, (file for _, file in files))
+    placed = defaultdict[str, list[StoredFile]](list)
+    for file in listing:
+        if place := place_of(file.name):
+            placed[place.dataset].append(file)
+    for dataset, files in placed.items():
+        yield Folder.of(dataset, files)
 
 
 def _incomplete(folder: Folder, missing: tuple[str, ...]) -> events.DatasetIncomplete:
     newest = folder.newest
     assert newest is not None  # noqa: S101 - a folder without files is passed over
-    meant = {name: near for name in missing if (near := folder.probably_meant(name))}
     return events.DatasetIncomplete(
-        id=f"incomplete/{folder.dataset}/{folder.drop}",
+        id=f"incomplete/{quote(folder.dataset[:100])}/{folder.drop}",
         time=newest.updated,
         dataset=folder.dataset,
         missing=missing,
-        probably_meant=meant,
-        unknown=folder.unknown,
+        probably_meant={name: near for name, near in folder.probably_meant.items() if name in missing},
+        unknown=folder.unknown[:_SHOWN_STRAYS],
     )

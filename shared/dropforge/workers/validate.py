@@ -4,15 +4,17 @@ import re
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import quote
 
 from dropforge import wire
 from dropforge.domain import datasets, events
+from dropforge.domain.catalogue import LIMITS
 from dropforge.domain.check import check
-from dropforge.domain.datasets import MANIFEST, TUNING, Folder, place_of
+from dropforge.domain.datasets import MANIFEST, NAME, TUNING, Folder, place_of
 from dropforge.domain.errors import Missing, Permanent, Unreadable
-from dropforge.domain.files import StoredFile
-from dropforge.domain.findings import Findings, Report, first
-from dropforge.domain.runs import Checked, Run, Standing, State, Step, standing
+from dropforge.domain.files import Pin, StoredFile
+from dropforge.domain.findings import Findings, Report, first, quoted
+from dropforge.domain.runs import Checked, Run, State, Step
 from dropforge.domain.tuning import Tuning, resolve
 from dropforge.domain.versions import run_id_of, version_of
 from dropforge.ledger import Intent
@@ -25,7 +27,8 @@ from dropforge.workers.outcome import Outcome, What, deferred, done, ignored, re
 FUNCTION = "validate_dataset"
 _SHOWN_FINDINGS = 20
 _LARGEST_SIDE_FILE = 256 * 1024  # bytes of tuning.yaml or MANIFEST.json
-_VERDICTS = frozenset({State.REJECTED, State.VALIDATED})
+_SHOWN_STRAYS = 20
+_LONGEST_SHOWN_PATH = 200
 
 
 def validate(
@@ -45,13 +48,9 @@ def validate(
     find the work done, or do it again under the same names.
     """
     place = place_of(landed.name)
-    if place is None:
+    if place is None or place.file not in datasets.KNOWN:
         return ignored("no file of a dataset")
-    if not place.is_well_named:
-        bus.publish(_misnamed(place.dataset, clock))
-        return done("told that the folder's name cannot be used")
-    intake = Intake(drop, state, bus, clock, progress, settings)
-    return intake.consider(place.dataset, cause=landed.id, landed=landed)
+    return Intake(drop, state, bus, clock, progress, settings).consider(place.dataset, cause=landed.id, landed=landed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,7 @@ class Intake:
         """Begin a run for a folder if it is complete, quiet and new.
 
         Args:
-            dataset: The folder's dataset.
+            dataset: The folder's path below `datasets/`.
             cause: Id of the event, for the run's history.
             landed: The file that landed; None when the sweep asks.
         """
@@ -90,73 +89,98 @@ class Intake:
 
     def missing(self, folder: Folder) -> tuple[str, ...]:
         """The files that the folder still waits for."""
-        tuning, _ = self._configuration(folder)
+        try:
+            tuning = self._configuration(folder, Findings())
+        except Missing:  # replaced or removed meanwhile: its own event follows
+            tuning = self.settings.operator.tuning
         return folder.missing(split_test_labels=tuning.test_labels == "split")
 
     def _list(self, dataset: str) -> Folder:
         return Folder.of(dataset, self.drop.list(f"{datasets.ROOT}{dataset}/"))
 
     def _completed_by_manifest(self, folder: Folder) -> bool:
-        manifest = folder.by_name.get(MANIFEST)
-        if manifest is None:
-            return False
         try:
-            return folder.matches(wire.manifest(self._small(manifest)))
+            listed = self._manifest(folder)
         except (Unreadable, Missing):
-            return False  # the folder can still complete itself by growing quiet
+            return False  # the folder can still complete itself by growing quiet, and is told of it then
+        return bool(listed) and not folder.differing(listed)
+
+    def _manifest(self, folder: Folder) -> tuple[Pin, ...]:
+        file = folder.by_name.get(MANIFEST)
+        return wire.manifest(self._small(file)) if file else ()
 
     def _is_settled(self, folder: Folder) -> bool:
         """Wait until the folder has been quiet for long enough; False when something landed meanwhile."""
         wait = self.settings.settle - folder.quiet_for(self.clock.now())
         self.clock.sleep(wait.total_seconds())
-        now = self._list(folder.dataset)
-        return now.drop == folder.drop
+        return self._list(folder.dataset).drop == folder.drop
 
-    def _configuration(self, folder: Folder) -> tuple[Tuning, Findings]:
-        findings = Findings()
+    def _configuration(self, folder: Folder, findings: Findings) -> Tuning:
         file = folder.by_name.get(TUNING)
+        text = None
         try:
             text = self._small(file) if file else None
-        except Missing:
-            text = None  # removed or replaced meanwhile: its own event follows
-        tuning = resolve(text, self.settings.operator.bounds, self.clock.now().date(), findings)
-        return tuning, findings
+        except Unreadable as error:
+            findings.error("tuning-unreadable", TUNING, 0, str(error), "Upload a short, plain YAML file.")
+        return resolve(text, self.settings.operator.bounds, self.clock.now().date(), findings)
 
     def _small(self, file: StoredFile) -> bytes:
+        """Read a side file whole. One that is large, or that would be unpacked on the way, is not even opened."""
+        if file.encoding:
+            raise Unreadable(f"stored with Content-Encoding {quoted(file.encoding)}")
+        if file.size > _LARGEST_SIDE_FILE:
+            raise Unreadable(f"{file.size:,} bytes, more than the {_LARGEST_SIDE_FILE:,} that are read")
         with self.drop.open(file) as stream:
-            return stream.read(_LARGEST_SIDE_FILE)
+            return stream.read()
 
     def _take_in(self, folder: Folder, cause: str, *, settled: bool) -> Outcome:
         """Check the folder as it is now, unless this version has been taken in before."""
-        tuning, findings = self._configuration(folder)
-        side = folder.by_name.get(TUNING)
-        configuration = tuning.as_mapping()
-        if findings.report().errors and side:  # two broken files resolve alike, but are not the same
-            configuration |= {TUNING: side.crc32c}
-        version = version_of(folder.pins, configuration)
-        run_id = run_id_of(folder.dataset, version)
-        known = self.progress.ledger.load(run_id)
-        outcome = (
-            self._begin(folder, run_id, version, tuning, findings, cause)
-            if known is None
-            else self._again(known, version, folder, settled=settled)
-        )
+        try:
+            outcome = self._judge(folder, cause, settled=settled)
+        except Missing:
+            return deferred("a file was replaced or removed meanwhile: begin again with its event")
         if outcome.what is not What.DEFERRED:
             self.progress.ledger.note_intake(folder.dataset, folder.drop)
         return outcome
+
+    def _judge(self, folder: Folder, cause: str, *, settled: bool) -> Outcome:
+        if NAME.fullmatch(folder.dataset) is None:
+            if not settled and not self._is_settled(folder):
+                return deferred("another file landed meanwhile: its event speaks for the folder")
+            self.bus.publish(_misnamed(folder))
+            return done("told that the folder cannot be used where it is")
+        findings = Findings()
+        tuning = self._configuration(folder, findings)
+        self._compare_with_manifest(folder, findings)
+        configuration = tuning.as_mapping()
+        if findings.report().errors:  # two broken side files resolve alike, but are not the same
+            sides = (folder.by_name.get(name) for name in (TUNING, MANIFEST))
+            configuration |= {file.name: file.crc32c for file in sides if file}
+        version = version_of(folder.pins, configuration)
+        run_id = run_id_of(folder.dataset, version)
+        known = self.progress.ledger.load(run_id)
+        if known is not None:
+            return self._again(known, version, folder, cause, settled=settled)
+        return self._begin(folder, run_id, version, tuning, findings, cause)
+
+    def _compare_with_manifest(self, folder: Folder, findings: Findings) -> None:
+        hint = "Upload the files again, the manifest last, or remove the manifest."
+        try:
+            listed = self._manifest(folder)
+        except Unreadable as error:
+            findings.error("manifest-unreadable", MANIFEST, 0, str(error), hint)
+            return
+        for name in folder.differing(listed)[:_SHOWN_STRAYS]:
+            findings.error("manifest-mismatch", MANIFEST, 0, f"{quoted(name)} is not as it is listed", hint)
 
     def _begin(
         self, folder: Folder, run_id: str, version: str, tuning: Tuning, findings: Findings, cause: str
     ) -> Outcome:
         began = self.clock.now()
         self.progress.ledger.begin(Intent(run_id, folder.dataset, began))
-        try:
-            report = self._check(folder, tuning, findings)
-            if report.verdict == "accepted":
-                self._pin(folder, run_id)
-        except Missing:
-            self.progress.ledger.settle(run_id)
-            return deferred("a file was replaced or removed while it was checked: begin again with its event")
+        report = self._check(folder, tuning, findings)
+        if report.verdict == "accepted":
+            self._pin(folder, run_id)
         verdict = State.VALIDATED if report.verdict == "accepted" else State.REJECTED
         ended = max(self.clock.now(), began)
         run = Run(
@@ -176,42 +200,39 @@ class Intake:
         self.progress.record(run)
         return done(f"dataset {verdict}", run_id)
 
-    def _again(self, known: Run, version: str, folder: Folder, *, settled: bool) -> Outcome:
+    def _again(self, known: Run, version: str, folder: Folder, cause: str, *, settled: bool) -> Outcome:
         """This version was taken in before: by an earlier delivery of this very drop, or by an earlier drop."""
         if known.version != version:
             raise Permanent(
                 f"two versions share the run id {known.id}: change any byte of the dataset and drop it again"
             )
         if known.pins == folder.pins:
-            if standing(known, before=frozenset({State.VALIDATING}), after=_VERDICTS) is Standing.AT:
-                self.progress.tell(known)
-                return repeated("taken in before; told again", known.id)
-            return repeated("taken in before", known.id)
+            told = self.progress.tell_again(known, cause)
+            return repeated("taken in before" + "; told again" * told, known.id)
         if not settled and not self._is_settled(folder):
             return deferred("another file landed meanwhile: its event speaks for the folder", known.id)
-        told = events.skipped(known, self.settings.links, drop=folder.drop, at=_landed(folder))
-        self.bus.publish(told)
+        skipped = events.skipped(known, self.settings.links, drop=folder.drop, at=_landed(folder))
+        self.bus.publish(skipped)
         return done("the same version as before: skipped", known.id)
 
     def _check(self, folder: Folder, tuning: Tuning, findings: Findings) -> Report:
-        for name in folder.unknown:
-            meant = f"; was it meant to be {near}?" if (near := _meant(folder, name)) else ""
-            findings.note("folder-unknown-file", name, 0, f"not a file of a dataset{meant}", "It is left alone.")
-        for name, file in folder.by_name.items():
-            if file.encoding:
-                findings.error(
-                    "bytes-encoded",
-                    name,
-                    0,
-                    f"stored with Content-Encoding {file.encoding}",
-                    "Upload the file uncompressed.",
-                )
+        meant = {found: name for name, found in folder.probably_meant.items()}
+        for name in folder.unknown[:_SHOWN_STRAYS]:
+            hint = f"; was it meant to be {meant[name]}?" if name in meant else ""
+            findings.note("folder-unknown-file", name, 0, f"not a file of a dataset{hint}", "It is left alone.")
+        data = {name: folder.by_name[name] for name in datasets.DATA if name in folder.by_name}
+        for name, file in data.items():
+            if file.encoding:  # what would be unpacked on the way can be of any size
+                what = f"stored with Content-Encoding {quoted(file.encoding)}"
+                findings.error("bytes-encoded", name, 0, what, "Upload the file uncompressed.")
+        size = sum(file.size for file in data.values())
+        if size > LIMITS.most_bytes:
+            what = f"{size:,} bytes in all files; at most {LIMITS.most_bytes:,} are read"
+            findings.error("size-bytes", "", 0, what, "Shorten the texts, or remove records.")
+        if size > LIMITS.most_bytes or any(file.encoding for file in data.values()):
+            return findings.report()
         with ExitStack() as stack:
-            files = {
-                name: stack.enter_context(self.drop.open(folder.by_name[name]))
-                for name in datasets.DATA
-                if name in folder.by_name
-            }
+            files = {name: stack.enter_context(self.drop.open(file)) for name, file in data.items()}
             return check(files, tuning, findings)
 
     def _pin(self, folder: Folder, run_id: str) -> None:
@@ -238,11 +259,11 @@ def _landed(folder: Folder) -> datetime:
     return newest.updated
 
 
-def _meant(folder: Folder, unknown: str) -> str | None:
-    return next((name for name in datasets.DATA if folder.probably_meant(name) == unknown), None)
-
-
-def _misnamed(dataset: str, clock: Clock) -> events.DatasetMisnamed:
-    """One event id for the folder: a notice that every file would otherwise send again."""
-    near = re.sub(r"[^a-z0-9]+", "-", dataset.lower()).strip("-").lstrip("0123456789-")[:40].rstrip("-")
-    return events.DatasetMisnamed(id=f"misnamed/{dataset}"[:200], time=clock.now(), dataset=dataset, suggestion=near)
+def _misnamed(folder: Folder) -> events.DatasetMisnamed:
+    near = re.sub(r"[^a-z0-9]+", "-", folder.dataset.lower()).strip("-").lstrip("0123456789-")[:40].rstrip("-")
+    return events.DatasetMisnamed(
+        id=f"misnamed/{quote(folder.dataset[:100])}/{folder.drop}",
+        time=_landed(folder),
+        dataset=folder.dataset[:_LONGEST_SHOWN_PATH],
+        suggestion=near,
+    )

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from dropforge.domain import datasets, probe
-from dropforge.domain.errors import Missing, Refused, Unreadable
+from dropforge.domain.errors import Missing, Permanent, Transient, Unavailable, Unreadable
 from dropforge.domain.jobs import RUN_STATE, JobState, Look, fault_of, labels_of
-from dropforge.domain.runs import Fault, Run, Serving, State
+from dropforge.domain.runs import Fault, Run, Serving, State, Tuned
 from dropforge.domain.spaces import Alias, space_id_of
 from dropforge.ledger import Ledger
 from dropforge.logs import isolated
@@ -27,15 +27,32 @@ def watch(
     host: ModelHost,
     progress: Progress,
 ) -> Outcome:
-    """Take one look at every run that is in flight. What goes wrong with one does not touch the next."""
+    """Take one look at every run that is in flight. What goes wrong with one does not touch the next.
+
+    Raises:
+        Unavailable: At the end, when a run could not be looked at to the end: the tick comes again, and tells again
+            what it may not have told.
+    """
     watcher = Watcher(ledger, state, tuner, host, progress, tick.id)
-    looked = moved = failed = 0
+    looked = moved = 0
+    failed: list[str] = []
     for run_id in ledger.active():
         looked += 1
         with isolated(run=run_id) as record:
             moved += watcher.look(run_id)
-        failed += record.failed
-    return done(f"looked at {looked}, moved {moved}, failed at {failed}")
+        if isinstance(record.error, Transient):
+            failed.append(run_id)
+    if failed:
+        raise Unavailable(f"{len(failed)} of {looked} runs could not be looked at to the end, {failed[0]} first")
+    return done(f"looked at {looked}, moved {moved}")
+
+
+class _Hopeless(Permanent):
+    """A deployment that will not come to anything, and why."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.message)
+        self.fault = fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +71,7 @@ class Watcher:
         run = self.ledger.load(run_id)
         if run is None:
             return False  # being validated; the sweep sees to it when that was lost
-        if run.history[-1].event == self.cause:
-            self.progress.tell(run)  # this very tick came before, and may have been cut off before it told
+        if self.progress.tell_again(run, self.cause):
             return False
         if run.state in {State.SUBMITTED, State.RUNNING, State.PAUSED}:
             return self._job(run)
@@ -87,76 +103,95 @@ class Watcher:
         serving, tuned = run.serving, run.tuned
         if serving is None or tuned is None:
             raise Unreadable(f"run {run.id} is deploying, but its record names no endpoint or no model")
-        if serving.operation and not self._is_over(run, serving):
+        if run.fault:
+            return self._clear_away(run, serving, run.fault)
+        try:
+            return self._next_step(run, serving, tuned)
+        except _Hopeless as hopeless:
+            return self._give_up(run, serving, hopeless.fault)
+        except Permanent as error:  # asking again changes nothing, and an endpoint bills by the hour
+            return self._give_up(run, serving, fault_of("REFUSED", str(error), "deployment"))
+
+    def _next_step(self, run: Run, serving: Serving, tuned: Tuned) -> bool:
+        if serving.operation and not self._is_over(serving.operation):
             return False
         try:
-            if self.host.serves(serving.endpoint, serving.deployed_model):
-                return self._open(run, serving)
-            operation = self.host.deploy(serving.endpoint, tuned.model, serving.deployed_model, run.id)
-        except Missing:
-            return self._make_again(run, serving)
-        except Refused as error:
-            return self._give_up(run, serving, fault_of("INVALID_ARGUMENT", str(error), "deployment"))
-        if operation:
-            self._note(run, replace(serving, operation=operation, loading=True))
-        return bool(operation)
-
-    def _is_over(self, run: Run, serving: Serving) -> bool:
+            serves = self.host.serves(serving.endpoint, serving.deployed_model)
+        except Missing:  # its making was lost, or somebody removed it
+            return self._note(run, serving, self.host.create_endpoint(run.id, labels_of(run)))
+        if serves:
+            return self._open(run, serving)
         try:
-            operation = self.host.operation(serving.operation)
+            started = self.host.deploy(serving.endpoint, tuned.model, serving.deployed_model, run.id)
+        except Missing as error:
+            raise _Hopeless(fault_of("NOT_FOUND", str(error), "deployment")) from error
+        return self._note(run, serving, started)
+
+    def _is_over(self, name: str) -> bool:
+        try:
+            operation = self.host.operation(name)
         except Missing:
             return True  # forgotten by the service: how things are tells the rest
-        if operation.done and operation.fault:
-            self._give_up(run, serving, operation.fault)
-            return False
+        if operation.fault:
+            raise _Hopeless(operation.fault)
         return operation.done
 
-    def _make_again(self, run: Run, serving: Serving) -> bool:
-        """The endpoint is not there: its making failed unseen, or somebody removed it."""
-        operation = self.host.create_endpoint(run.id, labels_of(run))
-        self._note(run, replace(serving, operation=operation, loading=False))
-        return True
-
     def _open(self, run: Run, serving: Serving) -> bool:
-        """The model is loaded: try it, then point readers to it."""
-        answer = self._try(run, serving)
-        if answer.wrong:
-            return self._give_up(run, serving, fault_of("SMOKE_TEST", answer.wrong, "smoke prediction"))
-        space = space_id_of(run.id, dimensions=answer.dimensions, task_type=run.tuning.task_type)
-        wanted = Alias(
-            dataset=run.dataset, space=space, run=run.id, endpoint=serving.endpoint, dropped_at=run.dropped_at
-        )
-        alias = self.ledger.move_alias(wanted)
+        """The model is loaded: try it, point readers to it, and say so."""
+        alias = self.ledger.alias(run.dataset)
+        # One that was opened before, by a look that was cut off, must not be tried again: readers are there.
+        mine = alias if alias and alias.run == run.id else self._tried(run, serving)
+        alias = self.ledger.move_alias(mine)
         current = alias.run == run.id
         before = alias.previous if current else alias
         opened = replace(
             serving,
             operation="",
-            space=space,
-            dimensions=answer.dimensions,
+            space=mine.space,
+            dimensions=mine.dimensions,
             previous_space=before.space if before else "",
             current=current,
         )
         self._reach(run, State.DEPLOYED, serving=opened)
         return True
 
+    def _tried(self, run: Run, serving: Serving) -> Alias:
+        """The alias to the served model, which has answered well."""
+        answer = self._try(run, serving)
+        if answer.wrong:
+            raise _Hopeless(fault_of("SMOKE_TEST", answer.wrong, "smoke prediction"))
+        return Alias(
+            dataset=run.dataset,
+            space=space_id_of(run.id, dimensions=answer.dimensions, task_type=run.tuning.task_type),
+            run=run.id,
+            endpoint=serving.endpoint,
+            dimensions=answer.dimensions,
+            dropped_at=run.dropped_at,
+        )
+
     def _try(self, run: Run, serving: Serving) -> probe.Answer:
         """Ask the served model about pairs that it was trained on."""
-        pairs = probe.pairs_of(self._lines(run, datasets.TRAINING_LABELS))
-        queries = probe.texts_of(self._lines(run, datasets.QUERIES), pairs.keys())
-        documents = probe.texts_of(self._lines(run, datasets.CORPUS), pairs.values())
-        asked = [queries[query] for query in pairs]
-        answers = [documents[document] for document in pairs.values()]
         try:
+            pairs = probe.pairs_of(self._lines(run, datasets.TRAINING_LABELS))
+            queries = probe.texts_of(self._lines(run, datasets.QUERIES), list(pairs))
+            wanted = list(pairs.values())
+            documents = probe.texts_of(self._lines(run, datasets.CORPUS), wanted, at_least=probe.PAIRS)
             return probe.assess(
-                self.host.predict(serving.endpoint, asked, run.tuning.task_type),
-                self.host.predict(serving.endpoint, answers, run.tuning.task_type),
+                self.host.predict(serving.endpoint, list(queries.values()), run.tuning.task_type),
+                self.host.predict(serving.endpoint, list(documents.values()), run.tuning.task_type),
             )
-        except Refused as error:
+        except (Permanent, Missing) as error:
             return probe.Answer(0, str(error))
 
     def _give_up(self, run: Run, serving: Serving, fault: Fault) -> bool:
-        """Leave nothing behind that bills, then say so. Not done in one call: the next tick goes on."""
+        """Write down that the deployment is given up, so that no later look begins it again, and clear it away."""
+        self.ledger.change(
+            run.id, lambda now: now if now.fault or now.state is not State.DEPLOYING else replace(now, fault=fault)
+        )
+        return self._clear_away(run, serving, fault)
+
+    def _clear_away(self, run: Run, serving: Serving, fault: Fault) -> bool:
+        """Leave nothing behind that bills, then say so. It takes several looks."""
         self.host.discard(serving.endpoint, serving.deployed_model)
         self._reach(run, State.DEPLOY_FAILED, fault=fault)
         return True
@@ -168,9 +203,12 @@ class Watcher:
         with self.state.open(found) as stream:
             yield from stream
 
-    def _note(self, run: Run, serving: Serving) -> None:
-        """Write down which operation is under way, unless the run went on meanwhile."""
-        self.ledger.change(run.id, lambda now: replace(now, serving=serving) if now.serving == run.serving else now)
+    def _note(self, run: Run, serving: Serving, operation: str) -> bool:
+        """Write down which operation is under way, unless the run went on meanwhile; an empty name says nothing new."""
+        if operation:
+            noted = replace(serving, operation=operation)
+            self.ledger.change(run.id, lambda now: replace(now, serving=noted) if now.serving == serving else now)
+        return bool(operation)
 
     def _reach(self, run: Run, to: State, **facts: object) -> None:
         self.progress.reach(run.id, to, function=FUNCTION, event=self.cause, **facts)

@@ -27,6 +27,9 @@ _TRANSLATIONS: tuple[tuple[type[Exception], type[DropforgeError]], ...] = (
     (ConnectionError, Unavailable),
 )
 
+# States that pass: a service agent that is just being made, a resource that another operation holds, a lost race.
+_PASSING = frozenset({"FAILED_PRECONDITION", "ABORTED", "CANCELLED"})
+
 
 @contextmanager
 def translated(what: str) -> Iterator[None]:
@@ -39,4 +42,15 @@ def translated(what: str) -> Iterator[None]:
         yield
     except tuple(theirs for theirs, _ in _TRANSLATIONS) as error:
         ours = next(ours for theirs, ours in _TRANSLATIONS if isinstance(error, theirs))
+        if _status(error) in _PASSING:
+            ours = Unavailable
         raise ours(f"{what}: {getattr(error, 'message', None) or error}") from error
+
+
+def _status(error: Exception) -> str:
+    """The canonical status that a REST answer names beside its HTTP code: 400 and 409 stand for several."""
+    response = getattr(error, "response", None)
+    try:
+        return str(response.json()["error"]["status"]) if response is not None else ""
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return ""

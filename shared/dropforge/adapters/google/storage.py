@@ -86,12 +86,12 @@ class CloudStorage:
             except PreconditionFailed:
                 return  # copied before
 
-    def delete(self, name: str) -> None:
+    def delete(self, name: str, *, generation: int | None = None) -> None:
         """See `ObjectStore.delete`."""
         with translated(f"deleting {self._uri(name)}"):
             try:
-                self._bucket.blob(name).delete()
-            except NotFound:
+                self._bucket.blob(name).delete(if_generation_match=generation)
+            except (NotFound, PreconditionFailed):
                 return
 
     def _uri(self, name: str) -> str:

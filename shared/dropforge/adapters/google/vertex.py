@@ -4,6 +4,7 @@
 back, no template downloaded by the caller (the service does that itself).
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from google.protobuf import json_format, struct_pb2
 from google.rpc import code_pb2
 
 from dropforge.adapters.google.faults import translated
-from dropforge.domain.errors import Conflict, Foreign, Missing, Refused, Unavailable
+from dropforge.domain.errors import Conflict, Foreign, Missing, Unavailable
 from dropforge.domain.jobs import JobState, Look, Order, fault_of
 from dropforge.domain.probe import Text
 from dropforge.domain.runs import Fault, Tuned
@@ -57,7 +58,6 @@ class Vertex:
     def submit(self, order: Order) -> str:
         """See `Tuner.submit`."""
         operator = self._operator
-        parameters = dict(order.parameters)
         job: dict[str, Any] = {
             "display_name": order.display_name,
             "template_uri": order.template,
@@ -65,11 +65,11 @@ class Vertex:
             "service_account": operator.service_account,
             "network": operator.network,
         }
-        if operator.encryption_key:
-            job["encryption_spec"] = {"kms_key_name": operator.encryption_key}
-            if "learning_rate_multiplier" in parameters:  # the second family takes the key as a parameter too
-                parameters["encryption_spec_key_name"] = operator.encryption_key
-        runtime = vertex.PipelineJob.RuntimeConfig(gcs_output_directory=order.output, parameter_values=parameters)
+        if order.encryption_key:
+            job["encryption_spec"] = {"kms_key_name": order.encryption_key}
+        runtime = vertex.PipelineJob.RuntimeConfig(
+            gcs_output_directory=order.output, parameter_values=dict(order.parameters)
+        )
         try:
             with translated(f"submitting job {order.id}"):
                 created = self._pipelines.create_pipeline_job(
@@ -163,7 +163,7 @@ class Vertex:
         with translated(f"looking at {name}"):
             found = self._endpoints.get_operation(GetOperationRequest(name=name), timeout=_PATIENCE)
         if found.HasField("error"):
-            return Operation(done=True, fault=_fault(found.error.code, found.error.message))
+            return Operation(done=True, fault=fault_of(_name(found.error.code), found.error.message))
         return Operation(done=bool(found.done))
 
     def discard(self, endpoint: str, deployed_model: str) -> None:
@@ -181,8 +181,6 @@ class Vertex:
                 self._endpoints.delete_endpoint(name=endpoint, timeout=_PATIENCE)
         except Missing:
             return
-        except Refused as error:  # right after an undeployment the service may still hold on to it
-            raise Unavailable(str(error)) from error
 
     def predict(self, endpoint: str, texts: Sequence[Text], task_type: str) -> list[list[float]]:
         """See `ModelHost.predict`."""
@@ -231,7 +229,7 @@ def _tuned(job: Any) -> Tuned | None:  # noqa: ANN401 - Google's client has no t
             metrics |= {
                 str(key): float(value)
                 for key, value in dict(artifact.metadata).items()
-                if isinstance(value, int | float) and not isinstance(value, bool)
+                if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
             }
     return Tuned(model=model, metrics=metrics) if model else None
 
@@ -244,13 +242,12 @@ def _failure(job: Any) -> Fault:  # noqa: ANN401 - Google's client has no types
     failed = (task for task in job.job_detail.task_details if task.state == PipelineTaskDetail.State.FAILED)
     task = next((task for task in failed if task.error.code), None)
     if task is not None:
-        return _fault(task.error.code, task.error.message, task.task_name)
-    return _fault(job.error.code, job.error.message or "the service gave no reason")
+        return fault_of(_name(task.error.code), task.error.message, task.task_name, of_pipeline=True)
+    return fault_of(_name(job.error.code), job.error.message or "the service gave no reason", of_pipeline=True)
 
 
-def _fault(code: int, message: str, step: str = "") -> Fault:
-    name = code_pb2.Code.Name(code) if code in code_pb2.Code.values() else f"CODE_{code}"
-    return fault_of(name, message, step)
+def _name(code: int) -> str:
+    return str(code_pb2.Code.Name(code)) if code in code_pb2.Code.values() else f"CODE_{code}"
 
 
 def _vector(prediction: Any) -> list[float]:  # noqa: ANN401 - Google's client has no types
