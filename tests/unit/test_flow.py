@@ -595,6 +595,24 @@ class TestSweepAlone:
         assert told.missing == ("test_label.tsv",)
         assert told.probably_meant == {"test_label.tsv": "Test_Label.csv"}
 
+    def test_a_folder_in_which_every_name_is_wrong_is_told_of(self, world):
+        right = ("corpus.jsonl", "queries.jsonl", "training_label.tsv", "test_label.tsv")
+        wrong = ("Corpus.jsonl", "queries.json", "training-label.tsv", "tests.tsv")
+        world.land(world.put("topics", {bad: dataset()[good] for bad, good in zip(wrong, right, strict=True)}))
+        world.clock.advance(3601)
+        world.sweep()
+
+        [told] = world.published(events.DatasetIncomplete)
+        assert told.missing == right
+        assert told.probably_meant == dict(zip(right[:3], wrong[:3], strict=True))
+
+    def test_a_misnamed_folder_that_nobody_heard_of_is_told_of_once(self, world):
+        world.put("My Topics", dataset())
+        world.clock.advance(601)
+        world.sweep()
+        world.sweep()
+        assert [event.dataset for event in world.published(events.DatasetMisnamed)] == ["My Topics"]
+
     def test_a_folder_taken_in_costs_the_sweep_no_further_look(self, world):
         deploy_one(world)
         world.clock.advance(601)
