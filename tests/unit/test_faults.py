@@ -40,7 +40,7 @@ def answered(code, status):
     ],
 )
 def test_each_error_is_sorted(theirs, ours):
-    with pytest.raises(ours, match="^reading x: ") as caught, translated("reading x"):
+    with pytest.raises(ours, match=r"^reading x: ") as caught, translated("reading x"):
         raise theirs
     assert type(caught.value) is ours
 

@@ -145,7 +145,7 @@ def _what_next(out: Console) -> None:
     for command, meaning in (
         (".venv/bin/dropforge local up", "keep a stack running, with its console and a live timeline"),
         ('eval "$(.venv/bin/dropforge local env)"', "in another terminal: point gcloud and Google's clients at it"),
-        ("gcloud storage cp -r FOLDER gs://dropforge-drop/datasets/NAME", "drop a dataset of yours"),
+        ("gcloud storage cp FOLDER/* gs://dropforge-drop/datasets/NAME/", "drop a dataset of yours"),
         (".venv/bin/dropforge runs", "see what becomes of it"),
     ):
         out.print(Text(f"  {command:<64} {meaning}"), soft_wrap=True)
