@@ -13,8 +13,8 @@ help:
 	@awk '/^# /{c=substr($$0,3)} /^[a-z-]+:/{sub(/:.*/,"",$$1); printf "  make %-8s %s\n",$$1,c}' $(MAKEFILE_LIST)
 
 $(READY): pyproject.toml requirements.txt
-	@test -n "$(PYTHON)" || { echo "Dropforge needs Python 3.11, 3.12 or 3.13 with venv: install one, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11"; exit 1; }
-	@echo "Setting up .venv with $$($(PYTHON) --version) (once; about a minute)"
+	@$(or $(PYTHON),false) -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || { echo "Dropforge needs Python 3.11, 3.12 or 3.13 with venv: install one, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Setting up .venv with $$($(PYTHON) --version): once, some 750 MB, about two minutes"
 	@$(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r requirements.txt
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
@@ -39,6 +39,6 @@ lock: $(READY)
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --extra dev pyproject.toml --output-file requirements.txt
 
-# Remove everything that these recipes made.
+# Remove what these recipes made; a stack of yours in .dropforge stays.
 clean:
-	@rm -rf .venv .dropforge .mypy_cache .ruff_cache .pytest_cache
+	@rm -rf .venv .dropforge/demo .mypy_cache .ruff_cache .pytest_cache

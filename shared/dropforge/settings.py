@@ -18,6 +18,8 @@ from dropforge.domain.events import Links
 from dropforge.domain.jobs import Machines
 from dropforge.domain.tuning import Bounds, Tuning, problems_of
 
+JOBS = "https://console.cloud.google.com/vertex-ai/locations/{}/pipelines/runs/"
+
 
 @dataclass(frozen=True, slots=True)
 class ServingMachines:
@@ -40,7 +42,6 @@ class Operator:
         service_account: As whom the pipeline job runs; empty for the project's default.
         network: The VPC network of the job; empty for none.
         encryption_key: The CMEK key's resource name; empty for Google's own.
-        incomplete_after: Seconds until a folder that waits for files is told of.
     """
 
     tuning: Tuning = field(default_factory=Tuning)
@@ -50,7 +51,6 @@ class Operator:
     service_account: str = ""
     network: str = ""
     encryption_key: str = ""
-    incomplete_after: float = 3600.0
 
     @property
     def bounds(self) -> Bounds:
@@ -71,6 +71,7 @@ class Settings:
         slack_url: The incoming webhook; a secret. Empty for none.
         console_url: Where people find the console; empty for nowhere.
         settle_seconds: How long a folder must be quiet before it counts as complete.
+        incomplete_after_seconds: How long a folder may wait for missing files until somebody is told.
         patience_seconds: How long a sweep leaves things to events; longer than any function may run.
         operator: The operator's file.
     """
@@ -83,13 +84,17 @@ class Settings:
     slack_url: str = field(repr=False)
     console_url: str
     settle_seconds: float
+    incomplete_after_seconds: float
     patience_seconds: float
     operator: Operator
 
     @property
     def links(self) -> Links:
         """Where people can look."""
-        return Links(self.console_url, self.project, self.location)
+        jobs = (
+            "" if self.vertex_endpoint.startswith("http://") else JOBS.format(self.location)
+        )  # a stand-in's are not there
+        return Links(self.console_url, jobs, self.project)
 
     @property
     def settle(self) -> timedelta:
@@ -125,6 +130,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         slack_url=_webhook(env.get("DROPFORGE_SLACK_URL", "")),
         console_url=env.get("DROPFORGE_CONSOLE_URL", ""),
         settle_seconds=_seconds(env, "DROPFORGE_SETTLE_SECONDS", default=10, most=300),
+        incomplete_after_seconds=_seconds(env, "DROPFORGE_INCOMPLETE_AFTER_SECONDS", default=3600, most=604_800),
         patience_seconds=_seconds(env, "DROPFORGE_PATIENCE_SECONDS", default=600, most=86_400),
         operator=_operator(env.get("DROPFORGE_CONFIG", "")),
     )

@@ -100,7 +100,7 @@ class TestPorts:
 
     @pytest.mark.parametrize("base", [-1, 80, 65530, 70000])
     def test_a_base_out_of_range_is_refused(self, base):
-        with pytest.raises(StackError, match=f"--port-base {base} leaves no room"):
+        with pytest.raises(StackError, match=f"--port-base {base} cannot be used"):
             ports.allocate(FUNCTIONS, base)
 
 

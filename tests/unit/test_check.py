@@ -88,6 +88,14 @@ def test_each_fault_is_told_where_it_is(files, expected):
     assert faults(files) == {expected}
 
 
+def test_a_huge_file_is_not_read_to_its_end():
+    corpus = b"".join(b'{"_id": "d%d", "text": "t"}\n' % number for number in range(5_000))
+    stream = io.BytesIO(corpus)
+    report = check({"corpus.jsonl": stream}, Tuning(), Findings(), Limits(most_documents=100))
+    assert stream.tell() < len(corpus)
+    assert "size-rows" in report.counts
+
+
 def test_a_label_may_leave_out_its_score():
     assert faults(changed("test_label.tsv", b"q41\td1\t3", b"q41\td1")) == set()
 

@@ -31,8 +31,8 @@ def test_what_the_dataset_says_is_laid_over_the_defaults():
     ("text", "code", "line", "told"),
     [
         (b"train_stops: 100", "tuning-unknown-key", 1, "did you mean train_steps?"),
-        (b"deploy: always\nbatch_size: 4096", "tuning-bad-value", 2, "a whole number from 1 to 1023"),
-        (b"batch_size: true", "tuning-bad-value", 1, "a whole number from 1 to 1023"),
+        (b"deploy: always\nbatch_size: 4096", "tuning-bad-value", 2, "a whole number from 1 to 1,023"),
+        (b"batch_size: true", "tuning-bad-value", 1, "a whole number from 1 to 1,023"),
         (b"train_steps: 30", "tuning-bad-value", 1, "a whole number from 31"),
         (b"base_model: text-embedding-05", "tuning-bad-value", 1, "did you mean text-embedding-005?"),
         (b"machine_type: a3-megagpu-8g", "tuning-unknown-key", 1, "no setting"),

@@ -18,7 +18,7 @@ from dropforge.domain.jobs import JobState
 from dropforge.domain.messages import message_of
 from dropforge.domain.runs import Fault, Judgement, Serving, State, Tuned, Verdict, advance
 
-LINKS = Links("http://console.example", "p", "us-central1")
+LINKS = Links("http://console.example", "https://jobs.example/", "p")
 AT = {"at": MOMENT, "function": "test", "event": "e"}
 
 

@@ -62,7 +62,7 @@ def up(
     with _errors_in_one_sentence():
         if detach:
             _announce(detached.up(stack, source=source, port_base=port_base), began)
-            typer.echo("Stop it with `dropforge local down`.")
+            _hint(folder, f"Stop it with: {_command()} local down{_option(folder)}")
         else:
             starting.log_to_stdout()
             starting.up(
@@ -79,21 +79,22 @@ def on_ready(stack: Record, folder: Path, began: float) -> None:
         began: The monotonic time at which the start began.
     """
     _announce(stack, began)
-    me = _command()
-    option = "" if folder == DEFAULT_FOLDER else f" --dir {shlex.quote(str(folder))}"
-    typer.echo("\nIn another terminal, in this folder:")
-    for command, meaning in (
-        (f'eval "$({me} local env{option})"', "point gcloud and Google's clients here"),
-        (
-            f"gcloud storage cp FOLDER/* gs://{stack.variables['DROPFORGE_DROP_BUCKET']}/datasets/NAME/",
-            "drop a dataset",
-        ),
-        (f"{me} runs", "see what becomes of it"),
-    ):
-        typer.echo(f"  {command:<64}  {meaning}")
-    typer.echo("Stop it with Ctrl-C. What happens:\n")
+    _hint(folder, "Stop it with Ctrl-C. What happens:\n")
     os.environ.update(stack.variables)  # Google's clients read where the stack is from there
     threading.Thread(target=_tell_what_happens, args=[stack], daemon=True).start()
+
+
+def _hint(folder: Path, last: str) -> None:
+    """What to type now."""
+    me = _command()
+    typer.echo("\nIn another terminal, in this folder:")
+    typer.echo(f'  eval "$({me} local env{_option(folder)})"   # gcloud and Google\'s clients work here')
+    typer.echo(f"  gcloud storage cp FOLDER/* gs://{environment.bucket_name('drop')}/datasets/NAME/")
+    typer.echo(f"  {me} runs\n{last}")
+
+
+def _option(folder: Path) -> str:
+    return "" if folder == DEFAULT_FOLDER else f" --dir {shlex.quote(str(folder))}"
 
 
 def _command() -> str:
@@ -105,13 +106,13 @@ def _command() -> str:
 
 
 def _tell_what_happens(stack: Record) -> None:
-    from dropforge_local.demo.timeline import Timeline, lines_of  # noqa: PLC0415 - Google's client is slow to import
+    from dropforge_local.demo.timeline import Timeline, told  # noqa: PLC0415 - Google's client is slow to import
 
-    out = Console()
+    out = _console()
     with Timeline(stack.variables["DROPFORGE_PROJECT"], "timeline") as timeline:
         for event in timeline.events():
-            for line in lines_of(event, event.time.astimezone().strftime("%H:%M:%S")):
-                out.print(line, soft_wrap=True)
+            if line := told(event, event.time.astimezone().strftime("%H:%M:%S")):
+                out.print(line)
 
 
 @app.command(epilog="Example: `dropforge local demo`")
@@ -124,7 +125,7 @@ def demo(
     from dropforge_local.demo import scenario  # noqa: PLC0415 - Google's clients are slow to import
 
     with _errors_in_one_sentence():
-        scenario.run(folder, source=starting.CHECKOUT, out=Console())
+        scenario.run(folder, source=starting.CHECKOUT, out=_console())
 
 
 @app.command(epilog="Example: `dropforge local down`")
@@ -151,8 +152,7 @@ def status(
     if as_json:
         typer.echo(msgspec.json.format(msgspec.json.encode(stack), indent=2).decode())
     else:
-        # A pipe has no width, and half an address is of no use to who reads from it.
-        Console(width=None if sys.stdout.isatty() else 120).print(_table(stack))
+        _console().print(_table(stack))
     if stack.state is not State.READY:
         raise typer.Exit(1)
 
@@ -163,6 +163,11 @@ def env(folder: Folder = DEFAULT_FOLDER) -> None:
     with _errors_in_one_sentence():
         variables = looking.running(StackFolder(folder)).variables
     typer.echo(environment.exports(variables), nl=False)
+
+
+def _console() -> Console:
+    """The terminal; a pipe has no width, and half an address is of no use to who reads from it."""
+    return Console(width=None if sys.stdout.isatty() else 160)
 
 
 def _announce(stack: Record, began: float) -> None:

@@ -22,11 +22,12 @@ def connect() -> bootstrap.Ports:
             lines = STACK.read_text(encoding="utf-8").splitlines()
         except OSError as error:
             raise Misconfigured(
-                "no Dropforge is named: start one here with `dropforge local up`, or set DROPFORGE_PROJECT, "
-                "DROPFORGE_DROP_BUCKET and DROPFORGE_STATE_BUCKET"
+                "no stack is running here: start one with `dropforge local up`; or name one in the cloud by "
+                "DROPFORGE_PROJECT, DROPFORGE_DROP_BUCKET and DROPFORGE_STATE_BUCKET"
             ) from error
         os.environ.update((name, value) for name, _, value in (line.partition("=") for line in lines))
-        _require_running(os.environ["STORAGE_EMULATOR_HOST"])
+    if local := os.environ.get("STORAGE_EMULATOR_HOST"):
+        _require_running(local)
     return bootstrap.Ports(settings.load())
 
 
@@ -36,4 +37,6 @@ def _require_running(storage: str) -> None:
     try:
         socket.create_connection((address.hostname, address.port), timeout=2).close()
     except OSError as error:
-        raise Misconfigured("the stack of .dropforge is not running: start it with `dropforge local up`") from error
+        raise Misconfigured(
+            f"the stack whose storage is {storage} is not running: start it again with `dropforge local up`"
+        ) from error

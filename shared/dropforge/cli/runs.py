@@ -15,6 +15,7 @@ from dropforge.cli.place import connect
 from dropforge.domain.errors import Missing
 from dropforge.domain.messages import line_of
 from dropforge.domain.runs import SETTLED, Run, State
+from dropforge.ledger import Ledger
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON with stable fields.")]
 
@@ -52,15 +53,25 @@ def runs(*, as_json: AsJson = False) -> None:
     _console().print(table)
 
 
-def show(run: Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")], *, as_json: AsJson = False) -> None:
-    """Show a run: its state, history, job, model, endpoint and metrics."""
-    found = connect().ledger.load(run)
+def show(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The run's id, or a dataset's name.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show a run, or the newest of a dataset: its state, history, job, model, endpoint and metrics."""
+    ledger = connect().ledger
+    found = ledger.load(run) or _newest_of(run, ledger)
     if found is None:
-        raise Missing(f"there is no run {run}: `dropforge runs` lists them")
+        raise Missing(f"there is no run and no dataset {run}: `dropforge runs` lists them")
     if as_json:
         typer.echo(wire.encode(found))
     else:
         _console().print(_sheet(found))
+
+
+def _newest_of(dataset: str, ledger: Ledger) -> Run | None:
+    runs = [run for run in ledger.summaries() if run.dataset == dataset]
+    return ledger.load(max(runs, key=lambda run: run.started).id) if runs else None
 
 
 def _sheet(run: Run) -> Table:

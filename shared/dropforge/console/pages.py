@@ -39,7 +39,7 @@ def respond(request: Request) -> Response:
         body, kind = endpoint(**arguments)
         answer = Response(body, content_type=kind)
     except HTTPException as error:
-        answer = _page(error.code or 500, error.name, "Go back to the list of runs.")
+        answer = _page(error.code or 500, error.name, "There is no such run or page.")
     except DropforgeError as error:
         answer = _page(503, "Not available just now", str(error))
     answer.headers.update(_SECURITY)

@@ -103,7 +103,7 @@ class _Dataset:
                 "json-malformed",
                 file,
                 number,
-                f"not JSON: {error}",
+                f"not JSON: {str(error).removeprefix('JSON is malformed: ')}",
                 "Write one JSON object a line; a newline inside a text is \\n.",
             )
             return None
@@ -169,7 +169,7 @@ class _Dataset:
                 "labels-too-few-queries",
                 file,
                 0,
-                f"{len(positive)} different queries have a document, but Vertex needs at least {fewest} in each file",
+                f"queries that have a document: {len(positive)}, but Vertex needs at least {fewest} in each file",
                 "Label more queries.",
             )
 
@@ -264,7 +264,7 @@ class _Dataset:
                 "labels-too-few-queries-in-all",
                 "",
                 0,
-                f"{len(every_query)} different queries are labelled in all files, but Vertex needs {fewest}",
+                f"different queries labelled in all files: {len(every_query)}, but Vertex needs {fewest}",
                 "Label more queries.",
             )
         test = self.labelled.get(TEST_LABELS, set())
@@ -283,7 +283,7 @@ class _Dataset:
                 "test-too-few-queries",
                 TEST_LABELS,
                 0,
-                f"{len(test)} test queries are too few to tell whether tuning helped",
+                f"test queries: {len(test)}, too few to tell whether tuning helped",
                 f"Label {FEWEST_TELLING_QUERIES} or more.",
             )
 

@@ -212,13 +212,13 @@ class Links:
 
     Attributes:
         console: Base address of Dropforge's console; empty where there is none.
-        project: The Google Cloud project, for Google's own console.
-        location: Its region.
+        jobs: Base address of pipeline jobs in Google's console; empty where there is none.
+        project: The Google Cloud project, for Google's console.
     """
 
     console: str
+    jobs: str
     project: str
-    location: str
 
     def of(self, run: Run) -> dict[str, str]:
         """The addresses that make sense for a run as it stands."""
@@ -227,12 +227,8 @@ class Links:
             links["console"] = f"{self.console.rstrip('/')}/runs/{run.id}"
         if run.checked:
             links["report"] = run.checked.report
-        if run.job:
-            job = run.job.rpartition("/")[2]
-            links["job"] = (
-                f"https://console.cloud.google.com/vertex-ai/locations/{self.location}/pipelines/runs/{job}"
-                f"?project={self.project}"
-            )
+        if run.job and self.jobs:
+            links["job"] = f"{self.jobs}{run.job.rpartition('/')[2]}?project={self.project}"
         return links
 
 

@@ -11,6 +11,7 @@ from dropforge.domain import events
 from dropforge.domain.datasets import CORPUS, QUERIES
 from dropforge.domain.events import Event, RunEvent
 from dropforge.domain.findings import Finding, quoted
+from dropforge.domain.runs import Verdict
 from dropforge.domain.text import printable
 
 _SHOWN_FINDINGS = 5
@@ -68,7 +69,7 @@ def _count(number: int, noun: str) -> str:
 def line_of(finding: Finding) -> str:
     """A finding on one line: `file:line: message. hint`."""
     place = ":".join(str(part) for part in (finding.file, finding.line) if part)
-    text = f"{finding.message}. {finding.hint}"
+    text = f"{finding.message}{'' if finding.message.endswith('?') else '.'} {finding.hint}"
     return printable(f"{place}: {text}" if place else text)
 
 
@@ -101,7 +102,7 @@ def _rejected(event: events.DatasetRejected) -> Message:
             *(line_of(finding) for finding in event.errors[:_SHOWN_FINDINGS]),
             *([f"and {_count(more, 'more finding')}"] if more > 0 else []),
         ),
-        next_step="Mend the files and drop the folder again. The whole report lies beside the run.",
+        next_step=f"Mend the files and drop the folder again. `dropforge show {event.run}` tells more.",
     )
 
 
@@ -133,17 +134,26 @@ def _completed(event: events.JobComplete) -> Message:
     )
 
 
+_IN_WORDS = {
+    Verdict.BETTER: "better than base",
+    Verdict.NOT_WORSE: "not worse than base",
+    Verdict.WORSE: "worse than base",
+    Verdict.INSUFFICIENT: "cannot tell",
+}
+
+
 def _deployed(event: events.ModelDeployed) -> Message:
     judged = event.judgement
     figures: tuple[tuple[str, str], ...] = ()
+    gate = (("Gate", _IN_WORDS[judged.verdict]),) if judged else ()
     if judged and judged.base is not None and judged.tuned is not None:
         figures = ((f"{judged.metric}, base → tuned", f"{judged.base:.3f} → {judged.tuned:.3f}"),)
     return _message(
         event,
         f"{event.dataset}: model deployed",
         Tone.GOOD,
-        facts=(*figures, ("Endpoint", event.endpoint), ("Space", event.space_id)),
-        details=(f"Gate: {judged.verdict.replace('_', ' ')}; {judged.because}",) if judged else (),
+        facts=(*figures, *gate, ("Endpoint", event.endpoint), ("Space", event.space_id)),
+        details=(f"Gate: {_IN_WORDS[judged.verdict]}; {judged.because}",) if judged else (),
         next_step="Embed the documents anew with this endpoint, then switch readers to it."
         if event.current
         else "A newer drop of this dataset is deployed already; the alias stays there.",
@@ -156,7 +166,7 @@ def _withheld(event: events.ModelWithheld) -> Message:
         event,
         f"{event.dataset}: tuned model withheld by the gate",
         Tone.BAD,
-        details=(f"Gate: {judged.verdict.replace('_', ' ')}; {judged.because}",) if judged else (),
+        details=(f"Gate: {_IN_WORDS[judged.verdict]}; {judged.because}",) if judged else (),
         next_step="The model is kept, but not served.",
     )
 
@@ -178,7 +188,7 @@ def _skipped(event: events.DatasetSkipped) -> Message:
         event,
         f"{event.dataset}: the same bytes as before, nothing was started",
         Tone.NEUTRAL,
-        facts=(("Run", event.run), ("Stands", event.state.replace("_", " "))),
+        facts=(("Run", event.run), ("State", event.state.replace("_", " "))),
         next_step="To train it all the same, change a file or the configuration.",
     )
 

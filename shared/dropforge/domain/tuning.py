@@ -55,7 +55,7 @@ class _Rule:
 
 def _whole_number_in(allowed: range) -> _Rule:
     return _Rule(
-        f"a whole number from {allowed.start} to {allowed.stop - 1}",
+        f"a whole number from {allowed.start} to {allowed.stop - 1:,}",
         lambda value: isinstance(value, int) and not isinstance(value, bool) and value in allowed,
     )
 
@@ -132,8 +132,8 @@ def resolve(text: bytes | None, bounds: Bounds, today: date, findings: Findings)
                 "tuning-bad-value",
                 TUNING,
                 line,
-                f"{key} is {quoted(value)}, but takes {rule.wants}{_near(value, rule)}",
-                f"Set {key} to {rule.wants}.",
+                f"{key} is {quoted(value) if isinstance(value, str) else value}, but takes {rule.wants}{_near(value, rule)}",
+                f"Mend it, or leave the line out for {getattr(bounds.defaults, key)}.",
                 column=column,
             )
         else:

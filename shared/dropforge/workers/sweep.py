@@ -100,7 +100,7 @@ class Sweeper:
             return True
         missing = self.intake.missing(folder)
         waited = folder.quiet_for(self.clock.now())
-        if not missing or waited < timedelta(seconds=self.settings.operator.incomplete_after):
+        if not missing or waited < timedelta(seconds=self.settings.incomplete_after_seconds):
             return False
         self.bus.publish(_incomplete(folder, missing))
         self.ledger.note_intake(folder.dataset, folder.drop)

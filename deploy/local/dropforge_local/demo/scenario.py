@@ -1,9 +1,9 @@
 """What `make demo` shows: three drops, what becomes of them, and a prediction by the tuned model."""
 
 import os
-import shutil
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -19,10 +19,10 @@ from rich.text import Text
 from dropforge.domain.events import DatasetRejected, Event, ModelDeployed, RunEvent
 from dropforge.domain.runs import SETTLED
 from dropforge.domain.text import printable
-from dropforge_local.demo.timeline import Timeline, lines_of
+from dropforge_local.demo.timeline import Timeline, told
 from dropforge_local.stack import detached
 from dropforge_local.stack.down import down
-from dropforge_local.stack.errors import StackError
+from dropforge_local.stack.errors import NotRunning, StackError
 from dropforge_local.stack.folder import StackFolder
 from dropforge_local.stack.record import Record
 
@@ -37,19 +37,28 @@ def run(folder: Path, *, source: Path, out: Console) -> None:
     Raises:
         StackError: The stack does not start, or a run does not end as it should.
     """
-    shutil.rmtree(folder, ignore_errors=True)
-    stack = StackFolder(folder)
     began = time.monotonic()
+    stack = StackFolder(folder)
+    _stop(stack)  # what an interrupted demonstration left
+    stack.clear()
     record = detached.up(stack, source=source, port_base=0)
     try:
         out.print(f"The stack is ready after {time.monotonic() - began:.1f} s: five servers and seven functions.")
-        out.print(f"Console: {record.console}\n")
+        out.print(f"While this runs, its console is at {record.console}\n")
         os.environ.update(record.variables)  # Google's clients read where the stack is from there
         _Demonstration(record, out).run()
-        out.print(f"\nAll of it took {time.monotonic() - began:.1f} s.")
+        out.print(f"\nFrom starting the stack to here: {time.monotonic() - began:.1f} s. Stopping it.")
+    except KeyboardInterrupt:
+        out.print("\nStopping the stack.")
+        raise
     finally:
-        down(stack)
+        _stop(stack)
     _what_next(out)
+
+
+def _stop(stack: StackFolder) -> None:
+    with suppress(NotRunning):
+        down(stack)
 
 
 @dataclass
@@ -66,8 +75,8 @@ class _Demonstration:
                 self._drop(name, folder)
             for event in timeline.events(until=began + PATIENCE):
                 self.heard.append(event)
-                for line in lines_of(event, f"{time.monotonic() - began:.2f} s"):
-                    self.out.print(line, soft_wrap=True)
+                if line := told(event, f"{time.monotonic() - began:.2f} s"):
+                    self.out.print(line)
                 if self._is_over():
                     break
             else:
@@ -142,10 +151,11 @@ class _Demonstration:
 
 def _what_next(out: Console) -> None:
     out.print("\n[bold]Next[/bold]")
-    for command, meaning in (
-        (".venv/bin/dropforge local up", "keep a stack running, with its console and a live timeline"),
-        ('eval "$(.venv/bin/dropforge local env)"', "in another terminal: point gcloud and Google's clients at it"),
-        ("gcloud storage cp FOLDER/* gs://dropforge-drop/datasets/NAME/", "drop a dataset of yours"),
-        (".venv/bin/dropforge runs", "see what becomes of it"),
+    for meaning, command in (
+        ("Keep a stack running, with its console and a live timeline:", ".venv/bin/dropforge local up"),
+        ("In another terminal, point gcloud and Google's clients at it:", 'eval "$(.venv/bin/dropforge local env)"'),
+        ("Drop a dataset of yours:", "gcloud storage cp FOLDER/* gs://dropforge-drop/datasets/NAME/"),
+        ("See what becomes of it:", ".venv/bin/dropforge runs"),
     ):
-        out.print(Text(f"  {command:<64} {meaning}"), soft_wrap=True)
+        out.print(Text(f"  {meaning}"))
+        out.print(Text(f"    {command}", style="bold"), soft_wrap=True)

@@ -3,21 +3,22 @@
 import contextlib
 import queue
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, Self
 
 from google.api_core.exceptions import AlreadyExists
 from google.cloud import pubsub_v1
+from rich.table import Table
 from rich.text import Text
 
 from dropforge import wire
 from dropforge.domain.errors import Unreadable
 from dropforge.domain.events import EVERY_TYPE, Event
 from dropforge.domain.messages import Message, Tone, message_of
-from dropforge.domain.text import printable, shortened
+from dropforge.domain.text import printable
 
 _MARKS = {Tone.GOOD: ("✓", "green"), Tone.NEUTRAL: ("·", "cyan"), Tone.BAD: ("✗", "red")}
-_LONGEST_VALUE = 60
+_LONGEST_VALUE = 40
 TOPICS = tuple(sorted({kind.TOPIC for kind in EVERY_TYPE}))
 
 
@@ -73,23 +74,28 @@ class Timeline:
         self._subscriber.close()
 
 
-def lines_of(event: Event, moment: str) -> Iterable[Text]:
-    """An event on a line, after its moment; what went wrong on lines of its own."""
+def told(event: Event, moment: str) -> Table | None:
+    """An event on a line, after its moment; what went wrong on lines below it. None where people need not hear of it."""
     message = message_of(event)
     if message is None:
-        return
+        return None
     mark, colour = _MARKS[message.tone]
-    line = Text(f"{moment:>9}  ", style="dim")
-    line.append(f"{mark} ", style=colour).append(printable(message.headline), style="bold" if colour != "cyan" else "")
+    line = Text(printable(message.headline), style="" if message.tone is Tone.NEUTRAL else "bold")
     if facts := _facts(message):
-        line.append(f"  {facts}", style="dim")
-    yield line
+        line.append(f"  {facts}", style="dim not bold")
+    table = Table.grid(padding=(0, 1))
+    table.add_column(justify="right", min_width=9, style="dim", no_wrap=True)
+    table.add_column()
+    table.add_column(overflow="fold")
+    table.add_row(moment, Text(mark, style=colour), line)
     if message.tone is Tone.BAD:
-        for detail in message.details or (message.next_step,):
-            yield Text(f"{'':13}{printable(detail)}", style=colour)
+        for detail in (*message.details, message.next_step):
+            table.add_row("", "", Text(printable(detail), style=colour))
+    return table
 
 
 def _facts(message: Message) -> str:
     """The figures that are short; resource names are not."""
-    short = (f"{label}: {value}" for label, value in message.facts if len(value) <= _LONGEST_VALUE and "/" not in value)
-    return printable(shortened(", ".join(short), 110))
+    wanted = message.facts if message.tone is Tone.BAD else [fact for fact in message.facts if "/" not in fact[1]]
+    short = (f"{label}: {value}" for label, value in wanted if len(value) <= _LONGEST_VALUE)
+    return printable(", ".join(short))

@@ -37,7 +37,8 @@ def environment(ports: Mapping[str, int]) -> dict[str, str]:
         "DROPFORGE_CONSOLE_URL": url(ports["console"]),
         "DROPFORGE_SLACK_URL": f"{url(ports['slack'])}/services/T00000000/B00000000/local",
         "DROPFORGE_SETTLE_SECONDS": "1",
-        "DROPFORGE_PATIENCE_SECONDS": "30",
+        "DROPFORGE_PATIENCE_SECONDS": "15",
+        "DROPFORGE_INCOMPLETE_AFTER_SECONDS": "15",
         # Read by gcloud.
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE": f"{storage}/storage/v1/",
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_PUBSUB": f"{pubsub_rest}/",

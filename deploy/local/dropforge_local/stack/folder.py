@@ -10,6 +10,7 @@ DIR/NAME/           the state of each server
 
 import fcntl
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,6 +43,19 @@ class StackFolder:
         with self._explaining_failures():
             self.log("stack").parent.mkdir(parents=True, exist_ok=True)
             (self.path / ".gitignore").write_text("*\n")
+
+    def clear(self) -> None:
+        """Remove all that a stack left in the folder.
+
+        Raises:
+            StackError: the folder holds something that no stack put there, or it cannot be removed.
+        """
+        if self.path.exists() and any(self.path.iterdir()) and not (self.path / "stack.lock").is_file():
+            raise StackError(
+                f"{self.path} holds files that are not Dropforge's: name an empty folder, or one of a stack."
+            )
+        with self._explaining_failures():
+            shutil.rmtree(self.path, ignore_errors=not self.path.exists())
 
     @contextmanager
     def held(self) -> Iterator[None]:

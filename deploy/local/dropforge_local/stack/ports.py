@@ -34,8 +34,9 @@ def allocate(functions: Iterable[str], base: int) -> Mapping[str, int]:
         return dict(zip(offsets, _free(len(offsets)), strict=True))
     if not 1024 <= base <= _HIGHEST - max(offsets.values()):
         raise StackError(
-            f"--port-base {base} leaves no room for {max(offsets.values()) + 1} ports: "
-            f"choose 0 (any free ports) or a number from 1024 to {_HIGHEST - max(offsets.values())}."
+            f"--port-base {base} cannot be used: ports below 1024 are the system's, and the stack takes "
+            f"{max(offsets.values()) + 1} of them in a row. Choose 0 (any free ports) or a number from 1024 to "
+            f"{_HIGHEST - max(offsets.values())}."
         )
     ports = {name: base + offset for name, offset in offsets.items()}
     for name, port in ports.items():

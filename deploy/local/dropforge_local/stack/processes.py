@@ -85,7 +85,7 @@ class Child:
         try:
             self._process.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
-            log.warning("%s did not stop when asked and is killed", self.program.name)
+            log.warning("%s is still busy and is ended: what it was doing goes on at the next start", self.program.name)
         self._kill_group()
         self._process.wait()
 
