@@ -8,12 +8,13 @@ from pathlib import Path
 import functions_framework
 import pytest
 from support.data import dataset
-from support.world import World
+from support.world import ENVIRONMENT, World
 
 from dropforge import bootstrap, wire
 from dropforge.domain.errors import Misconfigured, Unavailable
 from dropforge.domain.jobs import JobState
 from dropforge.domain.runs import State
+from dropforge.settings import load
 
 ROOT = Path(__file__).parents[2]
 EVENTS = ROOT / "tests" / "events"
@@ -138,6 +139,23 @@ class TestConsole:
         assert "<script>" not in page
         assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
         assert "test_label.tsv:3" in page
+
+    @pytest.mark.parametrize("address", ["http://127.0.0.1:1", "us-central1-aiplatform.googleapis.com"])
+    def test_a_deployed_runs_page_shows_what_came_of_it(self, functions, address):
+        world = World(load(ENVIRONMENT | {"DROPFORGE_VERTEX_ENDPOINT": address}))
+        bootstrap.use(world)
+        world.land(world.put("topics", dataset()))
+        world.react()
+        world.finish_jobs()
+        for _ in range(4):
+            world.watch()
+        [run] = world.ledger.summaries()
+        page = functions["console"].get(f"/runs/{run.id}")
+        assert page.status_code == 200
+        assert "0.500 before" in page.text
+        assert f"{run.id}/3/DEFAULT" in page.text
+        assert ("console.cloud.google.com" in page.text) is (address != "http://127.0.0.1:1")
+        assert 'http-equiv="refresh"' not in page.text
 
     def test_a_run_that_is_not_there_is_not_found(self, functions):
         assert functions["console"].get("/runs/nobody").status_code == 404

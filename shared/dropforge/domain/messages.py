@@ -146,6 +146,7 @@ def _deployed(event: events.ModelDeployed) -> Message:
     judged = event.judgement
     figures: tuple[tuple[str, str], ...] = ()
     gate = (("Gate", _IN_WORDS[judged.verdict]),) if judged else ()
+    cannot_tell = judged is not None and judged.verdict is Verdict.INSUFFICIENT
     if judged and judged.base is not None and judged.tuned is not None:
         figures = ((f"{judged.metric}, base → tuned", f"{judged.base:.3f} → {judged.tuned:.3f}"),)
     return _message(
@@ -153,7 +154,7 @@ def _deployed(event: events.ModelDeployed) -> Message:
         f"{event.dataset}: model deployed",
         Tone.GOOD,
         facts=(*figures, *gate, ("Endpoint", event.endpoint), ("Space", event.space_id)),
-        details=(f"Gate: {_IN_WORDS[judged.verdict]}; {judged.because}",) if judged else (),
+        details=(f"{judged.because}: deployed all the same, as its policy says",) if judged and cannot_tell else (),
         next_step="Embed the documents anew with this endpoint, then switch readers to it."
         if event.current
         else "A newer drop of this dataset is deployed already; the alias stays there.",
