@@ -104,7 +104,7 @@ def _results(run: Run) -> Iterator[tuple[str, str]]:
     if run.tuned:
         yield "model", run.tuned.model
         for key, value in run.tuned.metrics.items():
-            yield "", f"{key} {value:.4f}"
+            yield "", f"{key} {value:.4g}"
     if run.judgement:
         yield "gate", f"{run.judgement.verdict.replace('_', ' ')}: {run.judgement.because}"
     if run.serving:
