@@ -7,6 +7,7 @@ under the same event id, however far the run has come. Redelivery is the outbox.
 
 from dataclasses import dataclass
 
+from dropforge.domain.errors import Transient, Untold
 from dropforge.domain.events import Links, announcement
 from dropforge.domain.runs import NEXT, Run, State, advance, as_of
 from dropforge.ledger import Ledger
@@ -61,10 +62,17 @@ class Progress:
         return bool(made)
 
     def tell(self, run: Run) -> None:
-        """Publish a run's state and, when nothing more is owed for it, settle it. Safe to repeat."""
-        if run.is_settled and not self.ledger.is_active(run.id):
-            return  # published before the marker went
-        if event := announcement(run, self.links):
-            self.bus.publish(event)
-        if run.is_settled:
-            self.ledger.settle(run.id)
+        """Publish a run's state and, when nothing more is owed for it, settle it. Safe to repeat.
+
+        Raises:
+            Untold: It could not be published, or not be settled.
+        """
+        try:
+            if run.is_settled and not self.ledger.is_active(run.id):
+                return  # published before the marker went
+            if event := announcement(run, self.links):
+                self.bus.publish(event)
+            if run.is_settled:
+                self.ledger.settle(run.id)
+        except Transient as error:
+            raise Untold(f"run {run.id} is {run.state}, which could not be told: {error}") from error

@@ -1,6 +1,5 @@
 """The workers together, in memory: from a drop to a deployed model, and what goes wrong on the way."""
 
-import contextlib
 from dataclasses import replace
 
 import pytest
@@ -305,8 +304,7 @@ def test_a_model_that_answers_nonsense_is_not_pointed_to(world):
     world.react()
     world.finish_jobs()
     for _ in range(8):
-        with contextlib.suppress(Unavailable):
-            world.watch()
+        world.watch()
 
     run = only_run(world)
     assert (run.state, run.fault.step) == (State.DEPLOY_FAILED, "smoke prediction")
@@ -350,7 +348,7 @@ def test_a_tick_that_was_cut_off_before_it_told_tells_when_it_comes_again(world)
         raise Unavailable("the instance went away")
 
     world.bus.publish = cut_off
-    with pytest.raises(Unavailable, match="1 of 1 runs"):
+    with pytest.raises(Unavailable, match="1 of 1 runs made a step"):
         world.perform(watch, tick)
     world.bus.publish = publish
     assert world.published(events.JobComplete) == []
@@ -517,8 +515,7 @@ def test_a_deployment_that_cannot_come_to_anything_is_given_up_and_told(world, g
     else:
         world.state.delete(f"runs/{run.id}/input/training_label.tsv")
     for _ in range(8):
-        with contextlib.suppress(Unavailable):
-            world.watch()
+        world.watch()
     assert only_run(world).state is State.DEPLOY_FAILED
     assert world.host.endpoints == {}
     assert len(world.published(events.DeployFailed)) == 1
@@ -536,8 +533,7 @@ def test_an_alias_is_never_left_on_an_endpoint_that_was_cleared_away(world):
         raise Unavailable("the instance went away")
 
     world.ledger.change = cut_off  # after the alias was moved
-    with pytest.raises(Unavailable):
-        world.perform(watch, world.tick("watch"))
+    world.perform(watch, world.tick("watch"))
     world.ledger.change = change
     assert world.ledger.alias("topics") is not None
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from dropforge.domain import datasets, probe
-from dropforge.domain.errors import Missing, Permanent, Transient, Unavailable, Unreadable
+from dropforge.domain.errors import Missing, Permanent, Unreadable, Untold
 from dropforge.domain.jobs import RUN_STATE, JobState, Look, fault_of, labels_of
 from dropforge.domain.runs import Fault, Run, Serving, State, Tuned
 from dropforge.domain.spaces import Alias, space_id_of
@@ -30,20 +30,20 @@ def watch(
     """Take one look at every run that is in flight. What goes wrong with one does not touch the next.
 
     Raises:
-        Unavailable: At the end, when a run could not be looked at to the end: the tick comes again, and tells again
-            what it may not have told.
+        Untold: At the end, when a step was made and could not be told: this tick must come again. Whatever else failed
+            is looked at by the next tick.
     """
     watcher = Watcher(ledger, state, tuner, host, progress, tick.id)
     looked = moved = 0
-    failed: list[str] = []
+    untold: list[str] = []
     for run_id in ledger.active():
         looked += 1
         with isolated(run=run_id) as record:
             moved += watcher.look(run_id)
-        if isinstance(record.error, Transient):
-            failed.append(run_id)
-    if failed:
-        raise Unavailable(f"{len(failed)} of {looked} runs could not be looked at to the end, {failed[0]} first")
+        if isinstance(record.error, Untold):
+            untold.append(run_id)
+    if untold:
+        raise Untold(f"{len(untold)} of {looked} runs made a step that could not be told, {untold[0]} first")
     return done(f"looked at {looked}, moved {moved}")
 
 
