@@ -1,0 +1,93 @@
+"""The command line says what the ledger says, and errors in one sentence."""
+
+import json
+
+import pytest
+from support.data import dataset
+from support.world import World
+from typer.testing import CliRunner
+
+from dropforge.cli import main as command_line
+from dropforge.cli import runs
+
+
+@pytest.fixture
+def world(monkeypatch):
+    world = World()
+    monkeypatch.setattr(runs, "connect", lambda: world)
+    return world
+
+
+def said(*arguments):
+    answer = CliRunner().invoke(command_line.app, arguments)
+    assert answer.exception is None, answer.output
+    return answer.output
+
+
+def failed(capsys, monkeypatch, *arguments):
+    """What the command says when it fails, as it was called from a shell."""
+    monkeypatch.setattr("sys.argv", ["dropforge", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        command_line.main()
+    captured = capsys.readouterr()
+    assert (ended.value.code, captured.out) == (1, "")
+    return captured.err
+
+
+def test_runs_are_listed_the_newest_first(world):
+    for name in ("alpha", "beta"):
+        world.land(world.put(name, dataset()))
+    assert [run["dataset"] for run in json.loads(said("runs", "--json"))] == ["beta", "alpha"]
+    first, second = [line for line in said("runs").splitlines() if "validated" in line]
+    assert first.startswith("beta-")
+    assert second.startswith("alpha-")
+
+
+def test_without_runs_the_list_says_what_to_do(world):
+    assert said("runs", "--json").strip() == "[]"
+    assert "Drop a dataset folder" in said("runs")
+
+
+def test_a_run_is_shown_by_its_id_or_its_datasets_name(world):
+    world.land(world.put("topics", dataset()))
+    [run] = world.ledger.summaries()
+    shown = json.loads(said("show", run.id, "--json"))
+    assert (shown["state"], [step["state"] for step in shown["history"]]) == ("validated", ["validating", "validated"])
+    assert json.loads(said("show", "topics", "--json")) == shown
+    assert run.id in said("show", "topics")
+
+
+def test_what_a_dataset_says_does_not_reach_the_terminal(world):
+    hostile = dataset()["test_label.tsv"].replace(b"q41\t", b"\x1b[2Jq41\t")
+    world.land(world.put("topics", dataset() | {"test_label.tsv": hostile}))
+    assert "\\x1b[2Jq41" in said("show", "topics")
+    assert "\x1b" not in said("show", "topics")
+
+
+@pytest.mark.usefixtures("world")
+def test_a_run_that_is_not_there_is_one_sentence(capsys, monkeypatch):
+    error = failed(capsys, monkeypatch, "show", "nobody")
+    assert error == "dropforge: there is no run and no dataset nobody: `dropforge runs` lists them\n"
+
+
+def test_without_a_stack_the_next_step_is_told(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DROPFORGE_STATE_BUCKET", raising=False)
+    monkeypatch.delenv("STORAGE_EMULATOR_HOST", raising=False)
+    assert "start one with `dropforge local up`" in failed(capsys, monkeypatch, "runs")
+
+
+def test_a_stack_that_was_stopped_is_told_at_once(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DROPFORGE_STATE_BUCKET", "state")
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", "http://127.0.0.1:9")
+    assert "http://127.0.0.1:9 is not running" in failed(capsys, monkeypatch, "runs")
+
+
+def test_every_command_has_an_example():
+    for command in ("runs", "show"):
+        assert f"Example: dropforge {command}" in " ".join(said(command, "--help").replace("`", "").split())
+
+
+def test_the_version_is_told():
+    assert said("--version").startswith("dropforge 0.")
