@@ -2,8 +2,9 @@
 
 import pytest
 from google.cloud import pubsub_v1
+from support.pubsub import PubSubServer
 from support.runs import validated
-from support.vertex import Server, free_port, running
+from support.servers import running
 
 from dropforge import wire
 from dropforge.adapters.google.pubsub import PubSubBus
@@ -37,11 +38,8 @@ class InMemory:
 
 @pytest.fixture
 def pubsub(tmp_path, monkeypatch):
-    port = free_port()
-    server = Server("dropforge_local.pubsub.server", "--rest-port", str(port), "--dir", str(tmp_path))
-    server.url = f"http://127.0.0.1:{port}"
-    with running(server):
-        monkeypatch.setenv("PUBSUB_EMULATOR_HOST", f"127.0.0.1:{server.port}")
+    with running(PubSubServer(tmp_path)) as server:
+        monkeypatch.setenv("PUBSUB_EMULATOR_HOST", server.host)
         yield OverPubSub()
 
 

@@ -3,7 +3,8 @@
 from itertools import count
 
 import pytest
-from support.vertex import Server, running
+from support.servers import running
+from support.storage import StorageServer
 
 from dropforge.adapters.google.storage import CloudStorage
 from dropforge.adapters.memory import ManualClock, MemoryDisk, MemoryStore
@@ -16,9 +17,7 @@ NAMES = count()
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory):
     folder = tmp_path_factory.mktemp("storage")
-    with running(
-        Server("dropforge_local.storage.server", "--dir", str(folder), "--bucket", "one", "--bucket", "other")
-    ) as server:
+    with running(StorageServer(folder, "--bucket", "one", "--bucket", "other")) as server:
         yield server.url
 
 
@@ -109,6 +108,14 @@ class TestObjectStore:
         [file] = store.list(prefix)
         other.copy_from(file, prefix + "copy")
         assert other.read(prefix + "copy")[0] == b"kept"
+
+    def test_a_generation_that_was_replaced_is_not_deleted(self, store, prefix):
+        first = store.write(prefix + "a", b"1", replacing=NEW)
+        second = store.write(prefix + "a", b"2", replacing=first)
+        store.delete(prefix + "a", generation=first)
+        assert store.read(prefix + "a") == (b"2", second)
+        store.delete(prefix + "a", generation=second)
+        assert list(store.list(prefix)) == []
 
     def test_what_is_deleted_is_gone_and_may_be_deleted_again(self, store, prefix):
         store.write(prefix + "a", b"1", replacing=NEW)

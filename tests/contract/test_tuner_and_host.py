@@ -1,12 +1,12 @@
 """A tuner and a host of models keep the same promises: in memory, and Google's clients against the local Vertex AI."""
 
-import time
 from dataclasses import replace
 from itertools import count
 
 import pytest
 from support.runs import validated
-from support.vertex import BUCKET, running, storage_server, upload_dataset, vertex_server
+from support.servers import eventually, running
+from support.vertex import BUCKET, storage_server, upload_dataset, vertex_server
 
 from dropforge import settings
 from dropforge.adapters.google.vertex import Vertex
@@ -68,23 +68,15 @@ def order():
     return replace(placed, parameters=placed.parameters | paths, output=f"gs://{BUCKET}/runs/{run.id}/output")
 
 
-def eventually(probe):
-    deadline = time.monotonic() + PATIENCE
-    while not (answer := probe()):
-        assert time.monotonic() < deadline, f"not within {PATIENCE} s"
-        time.sleep(0.05)
-    return answer
-
-
 def finished(world, order):
     job = world.tuner.submit(order)
     world.let_pass(job)
-    return eventually(lambda: (look := world.tuner.look(job)).state is JobState.SUCCEEDED and look)
+    return eventually(lambda: (look := world.tuner.look(job)).state is JobState.SUCCEEDED and look, seconds=PATIENCE)
 
 
 def over(world, operation):
     if operation:
-        eventually(lambda: world.host.operation(operation).done)
+        eventually(lambda: world.host.operation(operation).done, seconds=PATIENCE)
 
 
 class TestTuner:
@@ -127,8 +119,8 @@ class TestHost:
         assert len(vectors) == 2
         assert len({len(vector) for vector in vectors}) == 1
 
-        eventually(lambda: _discarded(host, endpoint, deployed))
-        eventually(lambda: _is_gone(host, endpoint, deployed))
+        eventually(lambda: _discarded(host, endpoint, deployed), seconds=PATIENCE)
+        eventually(lambda: _is_gone(host, endpoint, deployed), seconds=PATIENCE)
         host.discard(endpoint, deployed)
 
     def test_an_operation_that_is_not_there_is_missing(self, world):
@@ -141,7 +133,6 @@ class TestHost:
 
 
 def _discarded(host, endpoint, deployed):
-
     try:
         host.discard(endpoint, deployed)
     except Unavailable:
@@ -166,7 +157,7 @@ def test_a_failed_job_tells_which_step_and_who_must_act(vertex, order):
     job = vertex.tuner.submit(
         replace(order, parameters=dict(order.parameters) | {"corpus_path": f"gs://{BUCKET}/nowhere.jsonl"})
     )
-    look = eventually(lambda: (seen := vertex.tuner.look(job)).state is JobState.FAILED and seen)
+    look = eventually(lambda: (seen := vertex.tuner.look(job)).state is JobState.FAILED and seen, seconds=PATIENCE)
     assert look.fault.blame == "user_error"
     assert look.fault.step
     assert "nowhere.jsonl" in look.fault.message

@@ -8,7 +8,8 @@ from contextlib import suppress
 
 import pytest
 from google.api_core import exceptions
-from support.pubsub import PROJECT, Clients, eventually, local_server
+from support.pubsub import PROJECT, Clients, PubSubServer
+from support.servers import eventually, running
 
 TOPIC = f"{PROJECT}/topics/events"
 SUBSCRIPTION = f"{PROJECT}/subscriptions/reader"
@@ -17,7 +18,7 @@ SNAPSHOT = f"{PROJECT}/snapshots/before"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    with local_server(tmp_path_factory.mktemp("pubsub")) as server:
+    with running(PubSubServer(tmp_path_factory.mktemp("pubsub"))) as server:
         yield server
 
 
@@ -52,16 +53,11 @@ def bodies(received):
     return [one.message.data.decode() for one in received]
 
 
-def killed_and_restarted(server):
-    server.kill()
-    server.start()
-
-
 def test_what_was_published_is_delivered_after_a_kill(server, clients):
     subscribe(clients)
     ids = publish(clients, "a", "b", "c")
 
-    killed_and_restarted(server)
+    server.restart()
 
     assert ids == [one.message.message_id for one in pull(clients)]
 
@@ -75,7 +71,7 @@ def test_what_was_leased_is_delivered_again_with_its_attempts(server, clients):
     pull(clients)
     publish(clients, "y")
 
-    killed_and_restarted(server)
+    server.restart()
 
     assert [(one.message.data, one.delivery_attempt) for one in pull(clients)] == [(b"x", 2), (b"y", 1)]
 
@@ -86,7 +82,7 @@ def test_what_was_acknowledged_long_ago_is_not(server, clients):
     clients.subscriber.acknowledge(subscription=SUBSCRIPTION, ack_ids=[pull(clients)[0].ack_id])
     publish(clients, "owed")  # is committed together with, or after, the acknowledgement
 
-    killed_and_restarted(server)
+    server.restart()
 
     assert bodies(pull(clients)) == ["owed"]
 
@@ -94,7 +90,7 @@ def test_what_was_acknowledged_long_ago_is_not(server, clients):
 def test_ids_are_never_given_twice(server, clients):
     before = publish(clients, "a", "b")
 
-    killed_and_restarted(server)
+    server.restart()
 
     assert int(min(publish(clients, "c"))) > int(max(before))
 
@@ -104,7 +100,7 @@ def test_topics_subscriptions_and_snapshots_are_as_they_were(server, clients):
     clients.subscriber.create_snapshot(name=SNAPSHOT, subscription=SUBSCRIPTION)
     before = clients.subscriber.get_subscription(subscription=SUBSCRIPTION)
 
-    killed_and_restarted(server)
+    server.restart()
 
     assert before == clients.subscriber.get_subscription(subscription=SUBSCRIPTION)
     assert [topic.name for topic in clients.plain_publisher.list_topics(project=PROJECT)] == [TOPIC]
@@ -118,7 +114,7 @@ def test_a_snapshot_still_replays(server, clients):
     publish(clients, "since")
     clients.subscriber.acknowledge(subscription=SUBSCRIPTION, ack_ids=[one.ack_id for one in pull(clients)])
 
-    killed_and_restarted(server)
+    server.restart()
     clients.subscriber.seek(request={"subscription": SUBSCRIPTION, "snapshot": SNAPSHOT})
 
     assert bodies(pull(clients)) == ["owed", "since"]
@@ -129,7 +125,7 @@ def test_what_was_deleted_stays_away(server, clients):
     publish(clients, "x")
     clients.subscriber.delete_subscription(subscription=SUBSCRIPTION)
 
-    killed_and_restarted(server)
+    server.restart()
 
     with pytest.raises(exceptions.NotFound):
         pull(clients)

@@ -13,7 +13,8 @@ from google.protobuf import duration_pb2
 from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
-from support.pubsub import PROJECT, Clients, eventually, free_port, local_server
+from support.pubsub import PROJECT, Clients, PubSubServer
+from support.servers import eventually, free_port, running
 from uvicorn import Config, Server
 
 TOPIC = f"{PROJECT}/topics/events"
@@ -22,7 +23,7 @@ LETTERS = f"{PROJECT}/topics/letters"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    with local_server(tmp_path_factory.mktemp("pubsub")) as server:
+    with running(PubSubServer(tmp_path_factory.mktemp("pubsub"))) as server:
         yield server
 
 
@@ -258,7 +259,7 @@ class TestFailures:
 
         publish("slow")
 
-        eventually(lambda: len(endpoint.times) == 2, within=14)
+        eventually(lambda: len(endpoint.times) == 2, seconds=14)
         first, second = endpoint.times
         assert 10 < second - first < 11
 

@@ -8,12 +8,13 @@ import subprocess
 
 import httpx
 import pytest
-from support.pubsub import PROJECT, local_server
+from support.pubsub import PROJECT, PubSubServer
+from support.servers import running
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    with local_server(tmp_path_factory.mktemp("pubsub")) as server:
+    with running(PubSubServer(tmp_path_factory.mktemp("pubsub"))) as server:
         yield server
 
 

@@ -1,9 +1,6 @@
 """The local scheduler: which ticks are due, and what reaches Pub/Sub."""
 
 import json
-import os
-import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,9 +12,10 @@ from datetime import datetime
 
 import pytest
 from google.cloud import pubsub_v1
+from support.pubsub import PubSubServer
+from support.servers import Server, eventually, running
 
 from dropforge_local.scheduler.state import Schedule, Schedules, next_tick
-from dropforge_local.stack import health
 
 SWEEP = Schedule("sweep", "sweep-requests", 10.0)
 
@@ -71,41 +69,17 @@ class TestGrid:
         assert report.next_run == "1970-01-01T00:17:00.000+00:00"
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
+@pytest.fixture
+def pubsub(tmp_path, monkeypatch):
+    """A Pub/Sub that is not running yet; the client here knows where it will be, too."""
+    server = PubSubServer(tmp_path / "pubsub")
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", server.host)
+    return server
 
 
-@contextmanager
-def server(name, port, *arguments, health_port=None, **variables):
-    """A local server as a process of its own."""
-    command = [sys.executable, "-m", f"dropforge_local.{name}.server", "--port", str(port), *map(str, arguments)]
-    process = subprocess.Popen(command, env={**os.environ, **variables})
-    try:
-        while not health.answers(health_port or port):
-            assert process.poll() is None
-            time.sleep(0.02)
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-
-
-@contextmanager
-def pubsub(folder, port):
-    rest_port = free_port()
-    with server("pubsub", port, "--rest-port", rest_port, "--dir", folder, health_port=rest_port):
-        yield
-
-
-@contextmanager
-def scheduler(folder, pubsub_port, *schedules):
-    port = free_port()
+def scheduler(folder, *schedules):
     options = [f"--schedule={schedule}" for schedule in schedules]
-    emulator = f"127.0.0.1:{pubsub_port}"
-    arguments = ("--dir", folder, "--project", "dropforge-local", *options)
-    with server("scheduler", port, *arguments, PUBSUB_EMULATOR_HOST=emulator) as process:
-        yield process, f"http://127.0.0.1:{port}"
+    return Server("dropforge_local.scheduler.server", "--dir", folder, "--project", "dropforge-local", *options)
 
 
 @contextmanager
@@ -140,16 +114,8 @@ class Tick:
 
 
 @pytest.fixture
-def port(monkeypatch):
-    """Where Pub/Sub is or will be, also for the client here."""
-    port = free_port()
-    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", f"127.0.0.1:{port}")
-    return port
-
-
-@pytest.fixture
-def received(tmp_path, port):
-    with pubsub(tmp_path / "pubsub", port), subscription() as received:
+def received(pubsub):
+    with running(pubsub), subscription() as received:
         yield received
 
 
@@ -167,16 +133,9 @@ def run_now(url, name):
         return error.code
 
 
-def wait_until(condition, seconds=10):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)
-
-
-def test_ticks_arrive_on_the_grid_and_say_what_they_are(tmp_path, port, received):
-    with scheduler(tmp_path / "scheduler", port, "watch=ticks=0.5") as (_, url):
-        wait_until(lambda: reports(url)["watch"]["runs"] >= 3)
+def test_ticks_arrive_on_the_grid_and_say_what_they_are(tmp_path, received):
+    with running(scheduler(tmp_path / "scheduler", "watch=ticks=0.5")) as server:
+        eventually(lambda: reports(server.url)["watch"]["runs"] >= 3)
     ticks = received()
 
     assert {("watch", "watch")} == {(tick.schedule, tick.attribute) for tick in ticks}
@@ -186,39 +145,39 @@ def test_ticks_arrive_on_the_grid_and_say_what_they_are(tmp_path, port, received
     assert abs(time.time() - max(times)) < 5
 
 
-def test_a_killed_scheduler_starts_again_without_a_burst(tmp_path, port, received):
-    with scheduler(tmp_path / "scheduler", port, "sweep=ticks=0.25") as (process, url):
-        wait_until(lambda: reports(url)["sweep"]["runs"] >= 1)
-        process.send_signal(signal.SIGKILL)
+def test_a_killed_scheduler_starts_again_without_a_burst(tmp_path, received):
+    with running(scheduler(tmp_path / "scheduler", "sweep=ticks=0.25")) as server:
+        eventually(lambda: reports(server.url)["sweep"]["runs"] >= 1)
+        server.kill()
     received()
     time.sleep(1)
 
     restarted = time.time()
-    with scheduler(tmp_path / "scheduler", port, "sweep=ticks=0.25") as (_, url):
-        before = reports(url)["sweep"]["runs"]
-        wait_until(lambda: reports(url)["sweep"]["runs"] >= before + 2)
+    with running(scheduler(tmp_path / "scheduler", "sweep=ticks=0.25")) as server:
+        before = reports(server.url)["sweep"]["runs"]
+        eventually(lambda: reports(server.url)["sweep"]["runs"] >= before + 2)
 
     assert min(tick.scheduled_for for tick in received()) > restarted - 0.25
 
 
-def test_a_tick_can_be_asked_for(tmp_path, port, received):
-    with scheduler(tmp_path / "scheduler", port, "sweep=ticks=3600") as (_, url):
-        wait_until(lambda: reports(url)["sweep"]["runs"] == 1)
-        assert run_now(url, "sweep") == 200
-        assert run_now(url, "weekly") == 404
-        assert reports(url)["sweep"]["runs"] == 2
+def test_a_tick_can_be_asked_for(tmp_path, received):
+    with running(scheduler(tmp_path / "scheduler", "sweep=ticks=3600")) as server:
+        eventually(lambda: reports(server.url)["sweep"]["runs"] == 1)
+        assert run_now(server.url, "sweep") == 200
+        assert run_now(server.url, "weekly") == 404
+        assert reports(server.url)["sweep"]["runs"] == 2
 
     assert len(received()) == 2
 
 
-def test_ticks_that_pubsub_did_not_take_are_counted_and_never_made_up_for(tmp_path, port):
-    with scheduler(tmp_path / "scheduler", port, "watch=ticks=0.25", "sweep=ticks=3600") as (_, url):
-        wait_until(lambda: reports(url)["watch"]["failures"] >= 3)
-        assert run_now(url, "sweep") == 503
+def test_ticks_that_pubsub_did_not_take_are_counted_and_never_made_up_for(tmp_path, pubsub):
+    with running(scheduler(tmp_path / "scheduler", "watch=ticks=0.25", "sweep=ticks=3600")) as server:
+        eventually(lambda: reports(server.url)["watch"]["failures"] >= 3)
+        assert run_now(server.url, "sweep") == 503
 
         came = time.time()
-        with pubsub(tmp_path / "pubsub", port), subscription() as received:
-            wait_until(lambda: reports(url)["watch"]["runs"] >= 2)
+        with running(pubsub), subscription() as received:
+            eventually(lambda: reports(server.url)["watch"]["runs"] >= 2)
             assert min(tick.scheduled_for for tick in received()) > came - 0.25
 
 

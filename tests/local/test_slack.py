@@ -2,50 +2,27 @@
 
 import json
 import re
-import signal
-import socket
-import subprocess
-import sys
-import time
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
 
 import pytest
 from slack_sdk.webhook import WebhookClient
+from support.servers import Server, running
 
 from dropforge_local.slack.mrkdwn import to_html
 from dropforge_local.slack.payload import Refused, read
-from dropforge_local.stack import health
 
 SECTION = {"type": "section", "text": {"type": "mrkdwn", "text": "tuned"}}
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
-
-
-@contextmanager
 def slack(folder):
-    """A Slack of its own process, and its address."""
-    port = free_port()
-    command = [sys.executable, "-m", "dropforge_local.slack.server", "--port", str(port), "--dir", str(folder)]
-    process = subprocess.Popen(command)
-    try:
-        while not health.answers(port):
-            assert process.poll() is None
-            time.sleep(0.02)
-        yield process, f"http://127.0.0.1:{port}"
-    finally:
-        process.kill()
-        process.wait()
+    return Server("dropforge_local.slack.server", "--dir", folder)
 
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory):
-    with slack(tmp_path_factory.mktemp("slack")) as (_, url):
-        yield url
+    with running(slack(tmp_path_factory.mktemp("slack"))) as server:
+        yield server.url
 
 
 @pytest.fixture
@@ -175,7 +152,8 @@ def test_a_message_beyond_a_limit_is_refused_and_the_log_names_the_place(message
 
 
 def test_faults_hit_the_next_messages_and_are_counted(tmp_path):
-    with slack(tmp_path) as (_, url):
+    with running(slack(tmp_path)) as server:
+        url = server.url
         webhook = WebhookClient(f"{url}/services/T0/B0/local")
         post(f"{url}/_local/faults", b'{"status": 429, "count": 2, "retry_after": 3}')
         post(f"{url}/_local/faults", b'{"status": 503}')
@@ -199,13 +177,11 @@ def test_a_fault_that_makes_no_sense_is_refused(url, fault):
 
 
 def test_a_message_that_was_answered_survives_a_kill(tmp_path):
-    with slack(tmp_path) as (process, url):
-        WebhookClient(f"{url}/services/T0/B0/local").send(text="deployed")
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+    with running(slack(tmp_path)) as server:
+        WebhookClient(f"{server.url}/services/T0/B0/local").send(text="deployed")
+        server.restart()
 
-    with slack(tmp_path) as (_, url):
-        assert [message["text"] for message in messages(url)] == ["deployed"]
+        assert [message["text"] for message in messages(server.url)] == ["deployed"]
 
 
 def test_the_page_escapes_everything_and_allows_no_script(url, webhook):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from google.cloud import pubsub_v1, storage
+from support.servers import eventually
 
 from dropforge_local.stack.folder import StackFolder
 from dropforge_local.stack.topology import load
@@ -84,10 +85,11 @@ def variables(home, monkeypatch):
 def wait_for_call(home, function, *words):
     """Wait until the function's log holds a call with all of these words in it."""
     log = StackFolder(home / ".dropforge").log(function)
-    deadline = time.monotonic() + 20
-    while not any(all(word in line for word in words) for line in log.read_text().splitlines()):
-        assert time.monotonic() < deadline, log.read_text()
-        time.sleep(0.05)
+
+    def called():
+        return any(all(word in line for word in words) for line in log.read_text().splitlines())
+
+    eventually(called, seconds=20, otherwise=log.read_text)
 
 
 def status(home):

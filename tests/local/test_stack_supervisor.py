@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -11,6 +10,7 @@ from contextlib import contextmanager
 
 import psutil
 import pytest
+from support.servers import eventually, free_port
 
 from dropforge_local.stack import health, processes
 from dropforge_local.stack.down import down, end_leftovers
@@ -48,22 +48,10 @@ Supervisor([Program("stubborn", "stubborn", (str(port),), port, path)], folder=f
 """
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
-
-
 def web(name, **options):
     """A program that answers `GET /`."""
     port = free_port()
     return Program(name, "http.server", (str(port), "--bind", "127.0.0.1"), port, **options)
-
-
-def wait_until(condition, seconds=15):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -89,7 +77,7 @@ def supervised(folder, *programs):
     thread = threading.Thread(target=supervisor.run, args=(ready.append,))
     thread.start()
     try:
-        wait_until(lambda: ready)
+        eventually(lambda: ready, seconds=15)
         yield supervisor, ready
     finally:
         supervisor.stop()
@@ -138,7 +126,9 @@ def test_a_program_that_dies_is_started_again(folder):
     with supervised(folder, program):
         before = child(folder, "mortal")
         os.kill(before.identity.pid, signal.SIGKILL)
-        wait_until(lambda: child(folder, "mortal").restarts == 1 and child(folder, "mortal").state is State.READY)
+        eventually(
+            lambda: child(folder, "mortal").restarts == 1 and child(folder, "mortal").state is State.READY, seconds=15
+        )
 
         assert before.identity != child(folder, "mortal").identity
         assert health.answers(program.port)
@@ -186,7 +176,7 @@ def test_a_stop_takes_less_than_five_seconds_from_a_program_that_ignores_it(fold
         family = family_of(child(folder, "stubborn").identity)
         began = time.monotonic()
         supervisor.stop()
-        wait_until(lambda: have_ended(family))
+        eventually(lambda: have_ended(family))
 
     assert time.monotonic() - began < 5
 
@@ -198,7 +188,7 @@ class TestOtherProcess:
     def supervisor(self, folder, stubborn):
         arguments = [str(folder.path), *stubborn.arguments, stubborn.variables["PYTHONPATH"]]
         process = subprocess.Popen([sys.executable, "-c", SUPERVISOR, *arguments], stdout=subprocess.DEVNULL)
-        wait_until(lambda: (record := folder.read()) is not None and record.state is State.READY)
+        eventually(lambda: (record := folder.read()) is not None and record.state is State.READY, seconds=15)
         yield process
         process.kill()
         process.wait()
@@ -208,7 +198,7 @@ class TestOtherProcess:
 
         supervisor.kill()
 
-        wait_until(lambda: have_ended(family))
+        eventually(lambda: have_ended(family))
 
     def test_leftovers_of_a_killed_supervisor_are_ended_at_once(self, folder, supervisor, stubborn):
         family = family_of(child(folder, "stubborn").identity)
@@ -218,20 +208,20 @@ class TestOtherProcess:
 
         end_leftovers(folder)
 
-        wait_until(lambda: have_ended(family) and not health.accepts(stubborn.port))
+        eventually(lambda: have_ended(family) and not health.accepts(stubborn.port))
         assert time.monotonic() - began < 3  # before the leash would have ended it
         assert folder.read() is None
 
     def test_down_ends_a_supervisor_that_hangs(self, folder, supervisor, stubborn):
         supervisor.send_signal(signal.SIGSTOP)
-        wait_until(lambda: psutil.Process(supervisor.pid).status() == psutil.STATUS_STOPPED)
+        eventually(lambda: psutil.Process(supervisor.pid).status() == psutil.STATUS_STOPPED)
         began = time.monotonic()
 
         down(folder)
 
         assert time.monotonic() - began < 5
         assert supervisor.wait() == -signal.SIGKILL
-        wait_until(lambda: not health.accepts(stubborn.port))
+        eventually(lambda: not health.accepts(stubborn.port))
 
     def test_status_sees_processes_and_their_memory(self, folder, supervisor):
         seen = status(folder)

@@ -1,27 +1,19 @@
 """Wiring, against the local Pub/Sub and looked at through Google's client."""
 
-import os
-import socket
-import subprocess
-import sys
-import time
 from datetime import timedelta
 
 import pytest
 from google.cloud import pubsub_v1
+from support.pubsub import PubSubServer
+from support.servers import free_port, running
 
-from dropforge_local.stack import health, topology
+from dropforge_local.stack import topology
 from dropforge_local.stack.errors import StackError
 from dropforge_local.stack.up import CHECKOUT
 from dropforge_local.stack.wiring import wire
 
 PROJECT = "projects/dropforge-local"
 PLAN = topology.load(CHECKOUT / "deploy" / "topology.json")
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
 
 
 def urls(port):
@@ -31,24 +23,9 @@ def urls(port):
 @pytest.fixture
 def rest_port(tmp_path, monkeypatch):
     """Where a Pub/Sub of its own speaks REST; Google's client finds the same one."""
-    port, rest_port = free_port(), free_port()
-    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", f"127.0.0.1:{port}")
-    command = [
-        sys.executable,
-        "-m",
-        "dropforge_local.pubsub.server",
-        "--port",
-        str(port),
-        "--rest-port",
-        str(rest_port),
-    ]
-    process = subprocess.Popen([*command, "--dir", str(tmp_path)], env=os.environ)
-    while not health.answers(rest_port):
-        assert process.poll() is None
-        time.sleep(0.02)
-    yield rest_port
-    process.kill()
-    process.wait()
+    with running(PubSubServer(tmp_path)) as server:
+        monkeypatch.setenv("PUBSUB_EMULATOR_HOST", server.host)
+        yield server.rest_port
 
 
 @pytest.fixture

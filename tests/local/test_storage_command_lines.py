@@ -8,7 +8,8 @@ import threading
 
 import pytest
 import uvicorn
-from support.storage import StorageServer, eventually, free_port, running
+from support.servers import eventually, free_port, running
+from support.storage import StorageServer
 
 from dropforge_local.storage.delivery import Backoff
 from dropforge_local.storage.listing import Selection
@@ -39,7 +40,7 @@ def output_of(command, environment):
 
 @pytest.mark.skipif(not shutil.which("gcloud"), reason="gcloud is not installed")
 def test_gcloud_copies_a_folder_there_and_back_and_removes_it(tmp_path, dataset):
-    with running(StorageServer(tmp_path / "storage", ["--bucket", "drop"])) as server:
+    with running(StorageServer(tmp_path / "storage", "--bucket", "drop")) as server:
         environment = os.environ | {
             "CLOUDSDK_CONFIG": str(tmp_path / "gcloud"),
             "CLOUDSDK_AUTH_DISABLE_CREDENTIALS": "true",

@@ -7,7 +7,8 @@ import sys
 
 import httpx
 import pytest
-from support.storage import StorageServer, running
+from support.servers import running
+from support.storage import StorageServer
 
 from dropforge_local.storage.blobs import Content
 from dropforge_local.storage.errors import NoRoom, no_room
@@ -25,8 +26,8 @@ def blobs(folder):
 
 
 def test_an_upload_that_does_not_fit_is_refused_and_leaves_nothing(tmp_path):
-    server = StorageServer(tmp_path, ["--bucket", "bucket"])
-    with running(server, preexec_fn=no_file_longer_than_the_limit):
+    server = StorageServer(tmp_path, "--bucket", "bucket", preexec_fn=no_file_longer_than_the_limit)
+    with running(server):
         url = f"{server.url}/upload/storage/v1/b/bucket/o?uploadType=media&name=big"
         answer = httpx.post(url, content=b"x" * (2 * LIMIT))
 
@@ -56,7 +57,7 @@ def test_a_full_database_refuses_an_object_and_keeps_the_one_before(tmp_path):
 
 
 def test_what_a_killed_server_left_half_written_is_removed(tmp_path):
-    with running(StorageServer(tmp_path, ["--bucket", "bucket"])) as server:
+    with running(StorageServer(tmp_path, "--bucket", "bucket")) as server:
         url = f"{server.url}/upload/storage/v1/b/bucket/o?uploadType=media&name="
         httpx.post(f"{url}whole", content=b"x").raise_for_status()
 

@@ -10,7 +10,8 @@ from urllib.request import urlopen
 
 import httpx
 import pytest
-from support.storage import Receiver, StorageServer, eventually, running
+from support.servers import eventually, running
+from support.storage import Receiver, StorageServer
 
 from dropforge_local.storage.delivery import Backoff
 
@@ -18,7 +19,7 @@ QUICK = ["--minimum-backoff", "0.05", "--maximum-backoff", "0.2"]
 
 
 def server_telling(folder, receiver, *more):
-    return StorageServer(folder, ["--notify", f"drop={receiver.url}", *QUICK, *more])
+    return StorageServer(folder, "--notify", f"drop={receiver.url}", *QUICK, *more)
 
 
 def drop(server, name, content=b"x", bucket="drop"):
@@ -122,10 +123,8 @@ def test_a_killed_server_tells_the_rest_when_it_is_back_to_whoever_is_named_then
         eventually(lambda: len(ids_told(deaf)) == 50)
         server.kill()
 
-        with Receiver() as receiver:
-            server.options = ["--notify", f"drop={receiver.url}", *QUICK]
-            server.start()
-            eventually(lambda: nothing_is_owed(server))
+        with Receiver() as receiver, running(server_telling(tmp_path, receiver)) as restarted:
+            eventually(lambda: nothing_is_owed(restarted))
             assert dropped == {told.body["generation"] for told in receiver.received}
             assert ids_told(deaf) == ids_told(receiver)
 
@@ -138,12 +137,10 @@ def test_what_nobody_took_for_a_day_is_dropped(tmp_path):
         with closing(sqlite3.connect(tmp_path / "storage.sqlite3")) as database, database:
             database.execute("UPDATE outbox SET created = created - 24 * 3600 WHERE object LIKE '%drop/old/%'")
 
-        with Receiver() as receiver:
-            server.options[1] = f"drop={receiver.url}"
-            server.start()
-            eventually(lambda: nothing_is_owed(server))
+        with Receiver() as receiver, running(server_telling(tmp_path, receiver)) as restarted:
+            eventually(lambda: nothing_is_owed(restarted))
             assert [told.body["name"] for told in receiver.received] == ["new"]
-            assert server.outbox()["delivered"] == 1
+            assert restarted.outbox()["delivered"] == 1
 
 
 def test_what_is_owed_for_a_bucket_that_is_gone_is_dropped(tmp_path):
@@ -156,17 +153,15 @@ def test_what_is_owed_for_a_bucket_that_is_gone_is_dropped(tmp_path):
 
 
 def test_a_receiver_that_is_not_there_yet_is_told_when_it_comes(tmp_path):
-    with Receiver() as receiver:
-        url = receiver.url
-    with running(StorageServer(tmp_path, ["--notify", f"drop={url}", *QUICK])) as server:
+    with Receiver() as gone:
+        pass
+    with running(server_telling(tmp_path, gone)) as server:
         drop(server, "a")
         assert server.outbox()["pending"] == 1
+        server.kill()
 
-        with Receiver() as receiver:
-            server.kill()
-            server.options[1] = f"drop={receiver.url}"
-            server.start()
-            eventually(lambda: nothing_is_owed(server))
+        with Receiver() as receiver, running(server_telling(tmp_path, receiver)) as restarted:
+            eventually(lambda: nothing_is_owed(restarted))
             assert [told.body["name"] for told in receiver.received] == ["a"]
 
 
@@ -220,7 +215,7 @@ def test_nothing_acknowledged_is_lost_when_the_server_is_killed_amid_uploads(tmp
 def test_a_server_moves_to_another_port_with_its_state(tmp_path):
     with Receiver(500, 204) as receiver, running(server_telling(tmp_path, receiver)) as first:
         drop(first, "a", b"content")
-        first.end()
+        first.stop()
         with running(server_telling(tmp_path, receiver)) as second, second.client() as client:
             blob = client.bucket("drop").get_blob("a")
             assert blob.media_link.startswith(second.url)

@@ -5,7 +5,8 @@ import sys
 
 import msgspec
 import pytest
-from support.vertex import BUCKET, running, storage_server, upload_dataset
+from support.servers import running
+from support.vertex import BUCKET, storage_server, upload_dataset
 
 from dropforge_local.vertex.tuning.protocol import EVENT_DECODER, Failed, Started, Succeeded, TuningSpec, line
 

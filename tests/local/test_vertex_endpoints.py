@@ -9,13 +9,13 @@ from google.api_core import exceptions
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import aiplatform, aiplatform_v1
 from google.longrunning import operations_pb2
+from support.servers import running
 from support.vertex import (
     LOCATION,
     PROJECT,
     Clients,
     deployed_model,
     result_of,
-    running,
     storage_server,
     topics,
     upload_dataset,

@@ -7,6 +7,7 @@ import httpx
 import pytest
 from google.api_core import exceptions
 from google.cloud.aiplatform_v1 import PipelineState, PipelineTaskDetail
+from support.servers import running
 from support.vertex import (
     BUCKET,
     LOCATION,
@@ -15,7 +16,6 @@ from support.vertex import (
     Clients,
     bucket,
     result_of,
-    running,
     storage_server,
     upload_dataset,
     vertex_server,

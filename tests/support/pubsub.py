@@ -1,82 +1,39 @@
 """Pub/Sub servers as processes of their own, and clients that talk to them."""
 
+import itertools
 import os
-import signal
 import socket
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import grpc
 import httpx
+from google.api_core import exceptions
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import pubsub_v1
+from google.protobuf import field_mask_pb2
 from google.pubsub_v1 import PublisherClient as PlainPublisher
 from google.pubsub_v1.services.publisher.transports.grpc import PublisherGrpcTransport
 from google.pubsub_v1.services.subscriber.transports.grpc import SubscriberGrpcTransport
+from support.servers import Server, eventually, free_port
 
 PROJECT = "projects/test"
+_numbers = itertools.count()
 
 
-def free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+class PubSubServer(Server):
+    """Our Pub/Sub on a folder: gRPC at `host`, REST at `url`."""
 
-
-def eventually(condition: Callable[[], object], within: float = 10) -> None:
-    """Wait until the condition holds; fail when it does not within so many seconds."""
-    deadline = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {within} s"
-        time.sleep(0.02)
-
-
-class LocalServer:
-    """Our server. It can be killed and started again on the same ports and folder."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.port, self.rest_port = free_port(), free_port()
-        self.host, self.url = f"127.0.0.1:{self.port}", f"http://127.0.0.1:{self.rest_port}"
-        self.start()
-
-    def start(self) -> None:
-        command = [sys.executable, "-m", "dropforge_local.pubsub.server", "--port", str(self.port)]
-        command += ["--rest-port", str(self.rest_port), "--dir", str(self.directory)]
-        self._process = subprocess.Popen(command)
-        eventually(self._is_healthy)
-
-    def kill(self) -> None:
-        """As the machine's out-of-memory killer would: no farewell."""
-        self._process.kill()
-        self._process.wait()
-
-    def stop(self) -> int:
-        """Ask it to stop; the exit status."""
-        self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(timeout=10)
+    def __init__(self, folder: Path) -> None:
+        self.rest_port = free_port()
+        url = f"http://127.0.0.1:{self.rest_port}"
+        super().__init__("dropforge_local.pubsub.server", "--rest-port", self.rest_port, "--dir", folder, url=url)
+        self.host = f"127.0.0.1:{self.port}"
 
     def status(self) -> dict[str, dict[str, float]]:
         return httpx.get(f"{self.url}/_local/status").json()
-
-    def _is_healthy(self) -> bool:
-        assert self._process.poll() is None, "the server has ended"
-        with suppress(httpx.TransportError):
-            return httpx.get(self.url).status_code == 200
-        return False
-
-
-@contextmanager
-def local_server(directory: Path) -> Iterator[LocalServer]:
-    server = LocalServer(directory)
-    try:
-        yield server
-    finally:
-        server.kill()
 
 
 class Clients:
@@ -99,6 +56,65 @@ class Clients:
         self._channel.close()
 
 
+class Pair:
+    """A topic with one subscription, and short words for what tests do with them."""
+
+    def __init__(self, clients, **options):
+        self.publisher, self.subscriber = clients.plain_publisher, clients.subscriber
+        number = next(_numbers)
+        self.topic, self.subscription = f"{PROJECT}/topics/topic-{number}", f"{PROJECT}/subscriptions/sub-{number}"
+        self.publisher.create_topic(name=self.topic)
+        self.config = self.subscriber.create_subscription(
+            request={"name": self.subscription, "topic": self.topic, **options}
+        )
+
+    def publish(self, *bodies, **attributes):
+        messages = [{"data": body.encode(), "attributes": attributes} for body in bodies]
+        return list(self.publisher.publish(topic=self.topic, messages=messages).message_ids)
+
+    def publish_ordered(self, key, *bodies):
+        messages = [{"data": body.encode(), "ordering_key": key} for body in bodies]
+        self.publisher.publish(topic=self.topic, messages=messages)
+
+    def pull(self, limit=100, within=5.0):
+        """Whatever comes first; nothing when nothing comes in time."""
+        try:
+            answer = self.subscriber.pull(
+                subscription=self.subscription, max_messages=limit, timeout=within, retry=None
+            )
+        except exceptions.DeadlineExceeded:
+            return []
+        return list(answer.received_messages)
+
+    def pull_until(self, count, within=10.0):
+        """So many messages, or an error when they don't come in time."""
+        received = []
+
+        def are_there():
+            received.extend(self.pull(within=1.0))
+            return len(received) >= count
+
+        eventually(are_there, seconds=within, otherwise=lambda: f"{len(received)} of {count}")
+        return received
+
+    def ack(self, *received):
+        self.subscriber.acknowledge(subscription=self.subscription, ack_ids=[one.ack_id for one in received])
+
+    def deadline(self, seconds, *received):
+        self.subscriber.modify_ack_deadline(
+            subscription=self.subscription, ack_ids=[one.ack_id for one in received], ack_deadline_seconds=seconds
+        )
+
+    def update(self, paths, **fields):
+        return self.subscriber.update_subscription(
+            subscription={"name": self.subscription, **fields}, update_mask=field_mask_pb2.FieldMask(paths=paths)
+        )
+
+
+def bodies(received):
+    return [one.message.data.decode() for one in received]
+
+
 def emulator_jar() -> Path | None:
     """The official emulator of the Google Cloud SDK, where it is installed."""
     roots = [os.environ.get("CLOUDSDK_ROOT_DIR", "/usr/lib/google-cloud-sdk"), Path.home() / "google-cloud-sdk"]
@@ -117,7 +133,7 @@ def official_emulator(jar: Path) -> Iterator[str]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        eventually(lambda: _listens(port), within=30)
+        eventually(lambda: _listens(port), seconds=30)
         yield f"127.0.0.1:{port}"
     finally:
         process.kill()

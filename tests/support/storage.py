@@ -1,82 +1,34 @@
 """The local Cloud Storage server as a process of its own, Google's client for it, and a receiver of its notifications."""
 
 import json
-import os
-import signal
-import socket
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
-from urllib.error import URLError
 from urllib.request import urlopen
 
+import psutil
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
+from support.servers import Server
 
 
-def free_port() -> int:
-    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
-        return listener.getsockname()[1]
+class StorageServer(Server):
+    """Cloud Storage on a folder."""
 
-
-def eventually(condition: Callable[[], Any], seconds: float = 10.0) -> Any:
-    """The first true value of a condition; fails if there is none in time."""
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.01)
-    return value
-
-
-@dataclass
-class StorageServer:
-    """A server process on a folder; it can be killed and started again, on the same port or on another."""
-
-    folder: Path
-    options: list[str] = field(default_factory=list)
-    port: int = field(default_factory=free_port)
-    process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def start(self, **popen: Any) -> None:
-        command = [sys.executable, "-m", "dropforge_local.storage.server", "--port", str(self.port)]
-        self.process = subprocess.Popen([*command, "--dir", str(self.folder), *self.options], **popen)
-        eventually(self.answers)
-
-    def answers(self) -> bool:
-        assert self.process is not None
-        assert self.process.poll() is None, "the server has ended"
-        with suppress(URLError, ConnectionError), urlopen(self.url) as response:
-            return response.status == 200
-        return False
-
-    def end(self, how: signal.Signals = signal.SIGTERM) -> None:
-        if self.process:
-            self.process.send_signal(how)
-            self.process.wait(10)
-            self.process = None
-
-    def kill(self) -> None:
-        self.end(signal.SIGKILL)
+    def __init__(self, folder: Path, *options: str, **popen: Any) -> None:
+        super().__init__("dropforge_local.storage.server", "--dir", folder, *options, **popen)
 
     def outbox(self) -> dict[str, float]:
         with urlopen(f"{self.url}/_local/outbox") as response:
             return json.load(response)
 
     def resident_bytes(self) -> int:
-        assert self.process is not None
-        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE")
+        return psutil.Process(self.process.pid).memory_info().rss
 
     @contextmanager
     def client(self) -> Iterator[storage.Client]:
@@ -86,13 +38,11 @@ class StorageServer:
             yield client
 
 
-@contextmanager
-def running(server: StorageServer, **popen: Any) -> Iterator[StorageServer]:
-    server.start(**popen)
-    try:
-        yield server
-    finally:
-        server.end()
+def put(bucket: storage.Bucket, name: str, data: bytes = b"x", **conditions: int) -> storage.Blob:
+    """Store an object; give it as it was stored."""
+    blob = bucket.blob(name)
+    blob.upload_from_string(data, **conditions)
+    return blob
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,15 @@
 """Servers, clients and small datasets for the tests of the local Vertex AI."""
 
-import contextlib
 import json
-import os
 import random
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import aiplatform_v1, storage
+from support.servers import Server, eventually
+from support.storage import StorageServer
 
 PROJECT = "rehearsal"
 LOCATION = f"projects/{PROJECT}/locations/us-central1"
@@ -26,60 +20,6 @@ ENDED = {
     aiplatform_v1.PipelineState.PIPELINE_STATE_FAILED,
     aiplatform_v1.PipelineState.PIPELINE_STATE_CANCELLED,
 }
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
-def eventually(probe, *, seconds: float = 30.0):
-    """The first true answer of a probe."""
-    deadline = time.monotonic() + seconds
-    while not (answer := probe()):
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.02)
-    return answer
-
-
-class Server:
-    """A local server as a process of its own, which answers once `start` returns."""
-
-    def __init__(self, module: str, *arguments: str, env: dict[str, str] | None = None) -> None:
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self._command = [sys.executable, "-m", module, "--port", str(self.port), *arguments]
-        self._env = os.environ | (env or {})
-        self.process: subprocess.Popen[bytes]
-
-    def start(self) -> None:
-        self.process = subprocess.Popen(self._command, env=self._env)
-        eventually(self._answers)
-
-    def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait(10)
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait(10)
-
-    def _answers(self) -> bool:
-        assert self.process.poll() is None, "the server ended at once"
-        try:
-            with urllib.request.urlopen(self.url, timeout=1):
-                return True
-        except OSError:
-            return False
-
-
-@contextlib.contextmanager
-def running(server: Server) -> Iterator[Server]:
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()
 
 
 @dataclass(frozen=True)
@@ -115,7 +55,7 @@ class Clients:
             job = self.jobs.get_pipeline_job(name=name)
             return job if job.state in ENDED else None
 
-        return eventually(ended)
+        return eventually(ended, seconds=30)
 
     def tune(self, job_id: str = "", **job: Any) -> aiplatform_v1.PipelineJob:
         return self.finish(self.submit(job_id, **job).name)
@@ -128,7 +68,7 @@ class Clients:
 
 def result_of(operation: Any) -> Any:
     """The result of a long-running operation, without the second that the client's own polling takes."""
-    eventually(operation.done)
+    eventually(operation.done, seconds=30)
     return operation.result()
 
 
@@ -195,15 +135,13 @@ def tsv(rows: list[str]) -> bytes:
     return "\n".join(["query-id\tcorpus-id\tscore", *rows, ""]).encode()
 
 
-def storage_server(folder: Path) -> Server:
-    return Server("dropforge_local.storage.server", "--dir", str(folder), "--bucket", BUCKET)
+def storage_server(folder: Path) -> StorageServer:
+    return StorageServer(folder, "--bucket", BUCKET)
 
 
 def vertex_server(folder: Path, storage_url: str, *arguments: str) -> Server:
-    env = {"STORAGE_EMULATOR_HOST": storage_url}
-    return Server(
-        "dropforge_local.vertex.server", "--dir", str(folder), "--operation-seconds", "0.2", *arguments, env=env
-    )
+    options = ("--dir", folder, "--operation-seconds", "0.2", *arguments)
+    return Server("dropforge_local.vertex.server", *options, env={"STORAGE_EMULATOR_HOST": storage_url})
 
 
 def bucket(storage_url: str) -> Any:

@@ -6,6 +6,7 @@ back, no template downloaded by the caller (the service does that itself).
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from google.auth.credentials import AnonymousCredentials
@@ -170,12 +171,13 @@ class Vertex:
         """See `ModelHost.discard`."""
         try:
             if self.serves(endpoint, deployed_model):
-                self._started(
-                    f"undeploying from {endpoint}",
-                    lambda: self._endpoints.undeploy_model(
-                        endpoint=endpoint, deployed_model_id=deployed_model, timeout=_PATIENCE
-                    ),
-                )
+                with suppress(Missing):  # an earlier undeployment ended just now: the endpoint itself is still there
+                    self._started(
+                        f"undeploying from {endpoint}",
+                        lambda: self._endpoints.undeploy_model(
+                            endpoint=endpoint, deployed_model_id=deployed_model, timeout=_PATIENCE
+                        ),
+                    )
                 raise Unavailable(f"{endpoint} is being emptied: it is removed at the next try")
             with translated(f"deleting {endpoint}"):
                 self._endpoints.delete_endpoint(name=endpoint, timeout=_PATIENCE)
