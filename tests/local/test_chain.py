@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from dropforge.ledger import Ledger
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
+ROOT = Path(__file__).parents[2]
 PATIENCE = 90  # seconds for a run to come as far as it should
 COMMAND = str(Path(sys.executable).with_name("dropforge"))
 PROJECT = "projects/dropforge-local"
@@ -250,6 +252,59 @@ def test_gcloud_drops_a_folder(stack, tmp_path):
     done = subprocess.run(copy, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     stack.until("by-gcloud", "deployed")
+
+
+class TestReadme:
+    """What the README says is done to the letter, but for the dataset's name: its own is taken here."""
+
+    TEXT = (ROOT / "README.md").read_text()
+
+    def block(self, containing: str) -> str:
+        """The fenced block that holds this."""
+        [found] = [block for block in re.findall(r"```\w*\n(.*?)```", self.TEXT, re.DOTALL) if containing in block]
+        return found.replace("datasets/topics/", "datasets/readme/")
+
+    def line(self, beginning: str) -> str:
+        """The command that begins so."""
+        [found] = [line for line in self.TEXT.splitlines() if line.startswith(beginning)]
+        return found.replace("datasets/topics/", "datasets/readme/")
+
+    def test_its_snippets_subscribe_upload_and_predict(self, stack):
+        env = os.environ | stack.variables
+        subscriber = subprocess.Popen(
+            [sys.executable, "-uc", self.block("create_subscription")], env=env, stdout=subprocess.PIPE, text=True
+        )
+        try:
+            name = f"{PROJECT}/subscriptions/search-team"
+            client = pubsub_v1.SubscriberClient()
+            eventually(lambda: name in [one.name for one in client.list_subscriptions(project=PROJECT)], seconds=20)
+            upload = self.block("upload_from_filename")
+            subprocess.run([sys.executable, "-c", upload], env=env, cwd=ROOT, check=True)
+            run = stack.until("readme", "deployed")
+            assert run.judgement.verdict == "better"
+            heard = next(line for line in subscriber.stdout if run.id in line)
+            assert heard.startswith(f"{run.id}/deployed ")
+        finally:
+            subscriber.kill()
+            subscriber.wait()
+            subscriber.stdout.close()
+
+    @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed here")
+    def test_its_request_is_answered(self, stack):
+        run = stack.until("readme", "deployed")
+        request = self.block("curl -X POST").replace("ENDPOINT:predict", f"{run.serving.endpoint}:predict")
+        env = os.environ | stack.variables
+        answer = subprocess.run(["sh", "-c", request], env=env, capture_output=True, text=True, check=True)
+        [vector] = json.loads(answer.stdout)["predictions"]
+        assert len(vector) == run.serving.dimensions
+
+    @pytest.mark.skipif(shutil.which("gcloud") is None, reason="gcloud is not installed here")
+    def test_its_copy_can_be_repeated(self, stack, listeners, tmp_path):
+        run = stack.until("readme", "deployed")
+        env = os.environ | stack.variables | {"CLOUDSDK_CONFIG": str(tmp_path / "gcloud")}
+        copy = self.line("gcloud storage cp deploy/")
+        subprocess.run(["sh", "-c", copy], env=env, cwd=ROOT, capture_output=True, check=True)
+        assert listeners["notices"].wait("dataset.skipped", dataset="readme")["run"] == run.id
 
 
 def test_killed_in_the_middle_of_tuning_the_run_still_ends_deployed_once(stack):
