@@ -1,36 +1,10 @@
 """Objects in the local Cloud Storage server, through Google's own client: contents, copies, refusals."""
 
 import gzip
-from uuid import uuid4
 
-import httpx
 import pytest
 from google.api_core import exceptions
-from support.servers import running
-from support.storage import StorageServer, put
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with running(StorageServer(tmp_path_factory.mktemp("storage"))) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def client(server):
-    with server.client() as client:
-        yield client
-
-
-@pytest.fixture
-def bucket(client):
-    return client.create_bucket(f"bucket-{uuid4().hex}")
-
-
-@pytest.fixture
-def http(server):
-    with httpx.Client(base_url=server.url) as http:
-        yield http
+from support.storage import put
 
 
 @pytest.mark.parametrize(

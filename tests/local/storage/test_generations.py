@@ -1,38 +1,12 @@
 """Generations in the local Cloud Storage server, and what is done only where they are as expected."""
 
 from concurrent.futures import ThreadPoolExecutor
-from uuid import uuid4
 
-import httpx
 import pytest
 from google.api_core import exceptions
-from support.servers import running
-from support.storage import StorageServer, put
+from support.storage import put
 
 from dropforge_local.storage.database import Database
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with running(StorageServer(tmp_path_factory.mktemp("storage"))) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def client(server):
-    with server.client() as client:
-        yield client
-
-
-@pytest.fixture
-def bucket(client):
-    return client.create_bucket(f"bucket-{uuid4().hex}")
-
-
-@pytest.fixture
-def http(server):
-    with httpx.Client(base_url=server.url) as http:
-        yield http
 
 
 def test_every_content_has_a_generation_of_its_own_and_every_change_of_metadata_counts(bucket):

@@ -10,24 +10,6 @@ from support.storage import StorageServer, put
 
 from dropforge_local.storage.state import Storage
 
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with running(StorageServer(tmp_path_factory.mktemp("storage"))) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def client(server):
-    with server.client() as client:
-        yield client
-
-
-@pytest.fixture
-def bucket(client):
-    return client.create_bucket(f"bucket-{uuid4().hex}")
-
-
 _TREE = ["a/1", "a/2", "a/b/3", "a/b/c/4", "a0", "b", "b/", "b/5", "ü/6", "\U0010ffff/7"]
 
 

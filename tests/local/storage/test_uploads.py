@@ -3,7 +3,6 @@
 import io
 import json
 import os
-from uuid import uuid4
 
 import httpx
 import pytest
@@ -11,29 +10,6 @@ from support.servers import running
 from support.storage import StorageServer, put
 
 _MIB = 1024 * 1024
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with running(StorageServer(tmp_path_factory.mktemp("storage"))) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def client(server):
-    with server.client() as client:
-        yield client
-
-
-@pytest.fixture
-def bucket(client):
-    return client.create_bucket(f"bucket-{uuid4().hex}")
-
-
-@pytest.fixture
-def http(server):
-    with httpx.Client(base_url=server.url) as http:
-        yield http
 
 
 @pytest.mark.parametrize("size", [0, 1, 256 * 1024, 256 * 1024 + 1, 3 * _MIB])
