@@ -47,16 +47,16 @@ class Progress:
             return advance(run, to, at=self.clock.now(), function=function, event=event, **facts)
 
         run = self.ledger.change(run_id, decide)
-        if self.tell_again(run, event):
+        if self.tell_steps(run, made_by=event):
             log.info("run.reached", run=run.id, state=to.value)
         return run
 
-    def tell_again(self, run: Run, event: str) -> bool:
-        """Tell of every step that this event made; says whether there was one.
+    def tell_steps(self, run: Run, *, made_by: str) -> bool:
+        """Tell of every step that an event made; says whether there was one.
 
-        Called whenever an event comes: on its first delivery there is none, on a later one the step may be untold.
+        Called whenever an event comes, too: on its first delivery there is none, on a later one the step may be untold.
         """
-        made = [step for step in run.history if step.event == event]
+        made = [step for step in run.history if step.event == made_by]
         for step in made:
             self.tell(as_of(run, step) if step != run.history[-1] else run)
         return bool(made)

@@ -24,7 +24,7 @@ def deploy(event: Event, *, ledger: Ledger, host: ModelHost, progress: Progress)
     run = ledger.load(event.run)
     if run is None:
         return ignored("the ledger knows no such run", event.run)
-    if progress.tell_again(run, event.id):
+    if progress.tell_steps(run, made_by=event.id):
         return repeated("decided before; told again", run.id)
     if run.state is not State.SUCCEEDED:
         return repeated(f"the run is {run.state}", run.id)

@@ -26,7 +26,7 @@ def submit(
     run = ledger.load(event.run)
     if run is None:
         return ignored("the ledger knows no such run", event.run)
-    if progress.tell_again(run, event.id):
+    if progress.tell_steps(run, made_by=event.id):
         return repeated("submitted before; told again", run.id)
     if run.state is not State.VALIDATED:
         return repeated(f"the run is {run.state}", run.id)

@@ -207,7 +207,7 @@ class Intake:
                 f"two versions share the run id {known.id}: change any byte of the dataset and drop it again"
             )
         if known.pins == folder.pins:
-            told = self.progress.tell_again(known, cause)
+            told = self.progress.tell_steps(known, made_by=cause)
             return repeated("taken in before" + "; told again" * told, known.id)
         if not settled and not self._is_settled(folder):
             return deferred("another file landed meanwhile: its event speaks for the folder", known.id)

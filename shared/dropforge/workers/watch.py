@@ -71,7 +71,7 @@ class Watcher:
         run = self.ledger.load(run_id)
         if run is None:
             return False  # being validated; the sweep sees to it when that was lost
-        if self.progress.tell_again(run, self.cause):
+        if self.progress.tell_steps(run, made_by=self.cause):
             return False
         if run.state in {State.SUBMITTED, State.RUNNING, State.PAUSED}:
             return self._job(run)
