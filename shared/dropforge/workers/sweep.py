@@ -17,6 +17,7 @@ from dropforge.progress import Progress
 from dropforge.settings import Settings
 from dropforge.wire import Tick
 from dropforge.workers.outcome import Outcome, What, done
+from dropforge.workers.turns import in_turn
 from dropforge.workers.validate import Intake
 
 FUNCTION = "sweep"
@@ -54,14 +55,14 @@ class Sweeper:
 
     def runs(self) -> Iterator[bool]:
         """Every active run that an event should have moved on. Those with a job or a deployment are the watcher's."""
-        for run_id in self.ledger.active():
+        for run_id in in_turn(self.ledger.active(), self.cause):
             with isolated(run=run_id):
                 yield self._run(run_id)
 
     def folders(self) -> Iterator[bool]:
         """Every folder whose present files nobody has taken in."""
         taken = self.ledger.intakes()
-        for folder in _folders(self.intake.drop.list(datasets.ROOT)):
+        for folder in in_turn(_folders(self.intake.drop.list(datasets.ROOT)), self.cause):
             if taken.get(folder.dataset) == folder.drop or self._is_fresh(folder):
                 continue
             with isolated(dataset=folder.dataset):

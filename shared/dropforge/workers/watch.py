@@ -14,6 +14,7 @@ from dropforge.ports import ModelHost, ObjectStore, Tuner
 from dropforge.progress import Progress
 from dropforge.wire import Tick
 from dropforge.workers.outcome import Outcome, done
+from dropforge.workers.turns import in_turn
 
 FUNCTION = "watch_status"
 
@@ -36,7 +37,7 @@ def watch(
     watcher = Watcher(ledger, state, tuner, host, progress, tick.id)
     looked = moved = 0
     untold: list[str] = []
-    for run_id in ledger.active():
+    for run_id in in_turn(ledger.active(), tick.id):
         looked += 1
         with isolated(run=run_id) as record:
             moved += watcher.look(run_id)
