@@ -168,15 +168,14 @@ def _cross_entropy(similarities: Vectors, weights: Vectors) -> tuple[float, Vect
     losses = np.log(totals[:, 0]) - np.diagonal(shifted)
     gradient = exponents / totals
     np.einsum("ii->i", gradient)[:] -= 1
-    return float(weights @ losses), gradient * weights[:, None]
+    return float(weights @ losses), np.asarray(gradient * weights[:, None], dtype=np.float32)
 
 
 def _through_unit(by_unit: Vectors, sides: Vectors, units: Vectors) -> Vectors:
     """Chain a gradient by unit vectors back to the vectors before normalising."""
     lengths = np.maximum(np.linalg.norm(sides, axis=1, keepdims=True), np.finfo(np.float32).tiny)
     along = (by_unit * units).sum(axis=1, keepdims=True)
-    through: Vectors = (by_unit - along * units) / lengths
-    return through
+    return np.asarray((by_unit - along * units) / lengths, dtype=np.float32)
 
 
 class Adam:
