@@ -37,7 +37,7 @@ def deliver(event: CloudEvent, *, read: Callable[[CloudEvent], Incoming], work: 
         Transient: To be delivered again.
     """
     with bound_contextvars(event_id=event["id"], worker=work.__name__):
-        state = bootstrap.ports().state
+        made = bootstrap.ports()
         try:
             outcome = bootstrap.perform(work, read(event))
         except Transient as error:
@@ -46,7 +46,7 @@ def deliver(event: CloudEvent, *, read: Callable[[CloudEvent], Incoming], work: 
         except Permanent as error:
             name: Name = "event.unreadable" if isinstance(error, Unreadable) else "event.given_up"
             log.error(name, error=type(error).__name__, reason=str(error))
-            _set_aside(event, work.__name__, error, state)
+            _set_aside(event, work.__name__, error, made.state)
         else:
             log.info("event.handled", outcome=outcome.what.value, why=outcome.why, run=outcome.run)
 

@@ -11,7 +11,7 @@ from support.data import dataset
 from support.world import ENVIRONMENT, World
 
 from dropforge import bootstrap, wire
-from dropforge.domain.errors import Misconfigured, Unavailable
+from dropforge.domain.errors import Misconfigured
 from dropforge.domain.jobs import JobState
 from dropforge.domain.runs import State
 from dropforge.settings import load
@@ -96,14 +96,10 @@ def test_an_unreadable_event_is_set_aside_once_and_acknowledged(functions, world
     assert world.bus.published == []
 
 
-def test_what_may_work_later_is_asked_to_be_delivered_again(functions, world, monkeypatch):
+def test_what_may_work_later_is_asked_to_be_delivered_again(functions, world):
     [*_, last] = world.put("topics", dataset())
 
-    def down(_):
-        raise Unavailable("Pub/Sub did not answer")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(world.bus, "publish", down)
+    with world.bus_down():
         assert land(functions, last) == 500
     assert land(functions, last) == 200
     assert [event.state for event in world.bus.published] == [State.VALIDATED]

@@ -1,6 +1,7 @@
 """A whole Dropforge in memory: the real workers, ledger and delivery rules, with time under the test's hand."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import count
 
 from dropforge import bootstrap
@@ -13,6 +14,7 @@ from dropforge.adapters.memory import (
     MemoryStore,
     MemoryTuner,
 )
+from dropforge.domain.errors import Unavailable
 from dropforge.domain.events import Event
 from dropforge.domain.jobs import JobState
 from dropforge.settings import Settings, load
@@ -61,6 +63,18 @@ class World(bootstrap.Ports):
             bootstrap.use(before)
         self.outcomes.append(outcome)
         return outcome
+
+    @contextmanager
+    def bus_down(self) -> Iterator[None]:
+        """Pub/Sub does not answer for a while."""
+        publish = self.bus.publish
+
+        def down(_: Event) -> None:
+            raise Unavailable("Pub/Sub did not answer")
+
+        self.bus.publish = down
+        yield
+        self.bus.publish = publish
 
     def put(self, dataset: str, files: dict[str, bytes]) -> list[ObjectFinalized]:
         """Upload files, a tenth of a second apart, and give the events they cause."""

@@ -10,7 +10,7 @@ from dropforge import wire
 from dropforge.domain import datasets, events
 from dropforge.domain.catalogue import LIMITS
 from dropforge.domain.check import check
-from dropforge.domain.datasets import MANIFEST, NAME, TUNING, Folder, place_of
+from dropforge.domain.datasets import MANIFEST, NAME, TEST_LABELS, TUNING, Folder, place_of
 from dropforge.domain.errors import Missing, Permanent, Unreadable
 from dropforge.domain.files import Pin, StoredFile
 from dropforge.domain.findings import Findings, Report, first, quoted
@@ -18,7 +18,7 @@ from dropforge.domain.runs import Checked, Run, State, Step
 from dropforge.domain.tuning import Tuning, resolve
 from dropforge.domain.versions import run_id_of, version_of
 from dropforge.ledger import Intent
-from dropforge.ports import Clock, EventBus, ObjectStore
+from dropforge.ports import ObjectStore
 from dropforge.progress import Progress
 from dropforge.settings import Settings
 from dropforge.wire import ObjectFinalized
@@ -36,8 +36,6 @@ def validate(
     *,
     drop: ObjectStore,
     state: ObjectStore,
-    bus: EventBus,
-    clock: Clock,
     progress: Progress,
     settings: Settings,
 ) -> Outcome:
@@ -50,7 +48,7 @@ def validate(
     place = place_of(landed.name)
     if place is None or place.file not in datasets.KNOWN:
         return ignored("no file of a dataset")
-    return Intake(drop, state, bus, clock, progress, settings).consider(place.dataset, cause=landed.id, landed=landed)
+    return Intake(drop, state, progress, settings).consider(place.dataset, cause=landed.id, landed=landed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +57,6 @@ class Intake:
 
     drop: ObjectStore
     state: ObjectStore
-    bus: EventBus
-    clock: Clock
     progress: Progress
     settings: Settings
 
@@ -89,6 +85,9 @@ class Intake:
 
     def missing(self, folder: Folder) -> tuple[str, ...]:
         """The files that the folder still waits for."""
+        absent = folder.missing(split_test_labels=False)
+        if absent != (TEST_LABELS,):
+            return absent  # only the test labels can be wished away, so nothing needs to be read
         try:
             tuning = self._configuration(folder, Findings())
         except Missing:  # replaced or removed meanwhile: its own event follows
@@ -111,8 +110,8 @@ class Intake:
 
     def _is_settled(self, folder: Folder) -> bool:
         """Wait until the folder has been quiet for long enough; False when something landed meanwhile."""
-        wait = self.settings.settle - folder.quiet_for(self.clock.now())
-        self.clock.sleep(wait.total_seconds())
+        wait = self.settings.settle - folder.quiet_for(self.progress.clock.now())
+        self.progress.clock.sleep(wait.total_seconds())
         return self._list(folder.dataset).drop == folder.drop
 
     def _configuration(self, folder: Folder, findings: Findings) -> Tuning:
@@ -122,7 +121,7 @@ class Intake:
             text = self._small(file) if file else None
         except Unreadable as error:
             findings.error("tuning-unreadable", TUNING, 0, str(error), "Upload a short, plain YAML file.")
-        return resolve(text, self.settings.operator.bounds, self.clock.now().date(), findings)
+        return resolve(text, self.settings.operator.bounds, self.progress.clock.now().date(), findings)
 
     def _small(self, file: StoredFile) -> bytes:
         """Read a side file whole. One that is large, or that would be unpacked on the way, is not even opened."""
@@ -147,7 +146,7 @@ class Intake:
         if NAME.fullmatch(folder.dataset) is None:
             if not settled and not self._is_settled(folder):
                 return deferred("another file landed meanwhile: its event speaks for the folder")
-            self.bus.publish(_misnamed(folder))
+            self.progress.bus.publish(_misnamed(folder))
             return done("told that the folder cannot be used where it is")
         findings = Findings()
         tuning = self._configuration(folder, findings)
@@ -176,13 +175,13 @@ class Intake:
     def _begin(
         self, folder: Folder, run_id: str, version: str, tuning: Tuning, findings: Findings, cause: str
     ) -> Outcome:
-        began = self.clock.now()
+        began = self.progress.clock.now()
         self.progress.ledger.begin(Intent(run_id, folder.dataset, began))
         report = self._check(folder, tuning, findings)
         if report.verdict == "accepted":
             self._pin(folder, run_id)
         verdict = State.VALIDATED if report.verdict == "accepted" else State.REJECTED
-        ended = max(self.clock.now(), began)
+        ended = max(self.progress.clock.now(), began)
         run = Run(
             id=run_id,
             dataset=folder.dataset,
@@ -211,8 +210,8 @@ class Intake:
             return repeated("taken in before" + "; told again" * told, known.id)
         if not settled and not self._is_settled(folder):
             return deferred("another file landed meanwhile: its event speaks for the folder", known.id)
-        skipped = events.skipped(known, self.settings.links, drop=folder.drop, at=_landed(folder))
-        self.bus.publish(skipped)
+        skipped = events.skipped(known, self.progress.links, drop=folder.drop, at=_landed(folder))
+        self.progress.bus.publish(skipped)
         return done("the same version as before: skipped", known.id)
 
     def _check(self, folder: Folder, tuning: Tuning, findings: Findings) -> Report:
