@@ -31,27 +31,13 @@ class Clock(Protocol):
         ...
 
 
-class ObjectStore(Protocol):
-    """One bucket. Strongly consistent: what a call returned, every later call sees, listings too."""
-
-    @property
-    def bucket(self) -> str:
-        """The bucket's name."""
-        ...
+class Reader(Protocol):
+    """Where files lie that are only read: a bucket, or a folder on this machine."""
 
     def list(self, prefix: str) -> Iterator[StoredFile]:
         """Every live object whose name begins so, in the order of names, with its metadata.
 
         Raises:
-            Unavailable: The service did not answer.
-        """
-        ...
-
-    def read(self, name: str) -> tuple[bytes, int]:
-        """A small object's content and generation.
-
-        Raises:
-            Missing: There is no such object.
             Unavailable: The service did not answer.
         """
         ...
@@ -62,6 +48,24 @@ class ObjectStore(Protocol):
         Raises:
             Missing: This generation is gone; reading on may raise it too.
             Unavailable: The service did not answer; reading on may raise it too.
+        """
+        ...
+
+
+class ObjectStore(Reader, Protocol):
+    """One bucket. Strongly consistent: what a call returned, every later call sees, listings too."""
+
+    @property
+    def bucket(self) -> str:
+        """The bucket's name."""
+        ...
+
+    def read(self, name: str) -> tuple[bytes, int]:
+        """A small object's content and generation.
+
+        Raises:
+            Missing: There is no such object.
+            Unavailable: The service did not answer.
         """
         ...
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from dropforge.domain.catalogue import suggestion
+from dropforge.domain.catalogue import Limits, suggestion
 from dropforge.domain.errors import Misconfigured
 from dropforge.domain.events import Links
 from dropforge.domain.jobs import Machines
@@ -37,6 +37,7 @@ class Operator:
     Attributes:
         tuning: Defaults of a dataset's `tuning.yaml`.
         allowed_retired: Base models that may be tuned although their date has passed.
+        limits: How large a dataset may be, where Vertex allows another size than the catalogue knows.
         training: On what training runs.
         serving: On what models are served.
         service_account: As whom the pipeline job runs; empty for the project's default.
@@ -46,6 +47,7 @@ class Operator:
 
     tuning: Tuning = field(default_factory=Tuning)
     allowed_retired: frozenset[str] = frozenset()
+    limits: Limits = field(default_factory=Limits)
     training: Machines = field(default_factory=Machines)
     serving: ServingMachines = field(default_factory=ServingMachines)
     service_account: str = ""
@@ -132,8 +134,18 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         settle_seconds=_seconds(env, "DROPFORGE_SETTLE_SECONDS", default=10, most=300),
         incomplete_after_seconds=_seconds(env, "DROPFORGE_INCOMPLETE_AFTER_SECONDS", default=3600, most=604_800),
         patience_seconds=_seconds(env, "DROPFORGE_PATIENCE_SECONDS", default=600, most=86_400),
-        operator=_operator(env.get("DROPFORGE_CONFIG", "")),
+        operator=operator(env),
     )
+
+
+def operator(environment: Mapping[str, str] | None = None) -> Operator:
+    """Read the operator's file; without one everything is as it comes.
+
+    Raises:
+        Misconfigured: It cannot be used.
+    """
+    env = os.environ if environment is None else environment
+    return _operator(env.get("DROPFORGE_CONFIG", ""))
 
 
 def _webhook(address: str) -> str:

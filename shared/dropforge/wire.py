@@ -7,6 +7,7 @@ message was published. Inside the latter, ours: CloudEvents 1.0 in the Pub/Sub p
 
 import base64
 import binascii
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
@@ -17,6 +18,8 @@ from cloudevents.http import CloudEvent
 from dropforge.domain.errors import Unreadable
 from dropforge.domain.events import EVERY_TYPE, SOURCE, Event, RunEvent
 from dropforge.domain.files import Pin
+from dropforge.domain.findings import Report
+from dropforge.reports.summary import COMMAND
 
 Record = TypeVar("Record")
 
@@ -171,6 +174,29 @@ class _Listed:
 @dataclass(frozen=True, slots=True)
 class _Manifest:
     files: tuple[_Listed, ...]
+
+
+def report(report: Report) -> bytes:
+    """A report as JSON, in the shape that `docs/findings.md` documents.
+
+    What a terminal or a CI runner would obey is written as an escape, should somebody print it.
+    """
+    shape = {
+        "verdict": report.verdict,
+        "findings": [{name: getattr(finding, name) for name in _FINDING} for finding in report.findings],
+        "counts": dict(sorted(report.counts.items())),
+        "rows": report.rows,
+    }
+    text = json.dumps(shape, ensure_ascii=False, separators=(",", ":"))  # a file's name may hold what is no UTF-8
+    text = COMMAND.sub(r"\\u0023", text)
+    return (text if text.isprintable() else "".join(map(_escaped, text))).encode()
+
+
+_FINDING = ("code", "severity", "file", "line", "column", "message", "hint")
+
+
+def _escaped(char: str) -> str:
+    return char if char.isprintable() else json.dumps(char)[1:-1]
 
 
 def as_json(value: object) -> Any:  # noqa: ANN401 - JSON is any of these

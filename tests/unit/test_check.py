@@ -7,9 +7,10 @@ import pytest
 from support.data import dataset, labels
 
 from dropforge.domain.catalogue import Limits
-from dropforge.domain.check import LONGEST_LINE, check
 from dropforge.domain.findings import MOST_KEPT, Findings, Severity
 from dropforge.domain.tuning import Tuning
+from dropforge.domain.validator.blocks import LONGEST_LINE
+from dropforge.domain.validator.check import check
 
 
 def found(files, limits=None):
@@ -56,7 +57,7 @@ D3 = b'{"_id": "d3", "title": "t3", "text": "document 3"}'
 @pytest.mark.parametrize(
     ("files", "expected"),
     [
-        (with_record("queries.jsonl", b'{"_id": "q5", "text": }'), ("json-malformed", "queries.jsonl", 81)),
+        (with_record("queries.jsonl", b'{"_id": "x", "text": }'), ("json-malformed", "queries.jsonl", 81)),
         (with_record("queries.jsonl", b'["q5"]'), ("json-not-an-object", "queries.jsonl", 81)),
         (with_record("queries.jsonl", b'{"_id": "x", "text": ""}'), ("text-missing", "queries.jsonl", 81)),
         (with_record("queries.jsonl", b'{"_id": "x"}'), ("text-missing", "queries.jsonl", 81)),
@@ -68,7 +69,7 @@ D3 = b'{"_id": "d3", "title": "t3", "text": "document 3"}'
         (changed("corpus.jsonl", D3 + b"\n", D3 + b"\n\n"), ("bytes-blank-line", "corpus.jsonl", 5)),
         (with_record("corpus.jsonl", b'{"_id": "x", "text": "\xff"}'), ("bytes-not-utf8", "corpus.jsonl", 21)),
         (changed("corpus.jsonl", D3 + b"\n", D3 + b"\r\n"), ("bytes-line-ends", "corpus.jsonl", 4)),
-        (with_record("corpus.jsonl", b" " * LONGEST_LINE), ("bytes-line-too-long", "corpus.jsonl", 21)),
+        (with_record("corpus.jsonl", b" " * (LONGEST_LINE + 1)), ("bytes-line-too-long", "corpus.jsonl", 21)),
         (dataset() | {"corpus.jsonl": b"\xef\xbb\xbf" + dataset()["corpus.jsonl"]}, ("bytes-bom", "corpus.jsonl", 1)),
         (dataset() | {"test_label.tsv": b""}, ("bytes-empty", "test_label.tsv", 0)),
         (without_line("test_label.tsv", 1), ("labels-header", "test_label.tsv", 1)),
@@ -89,7 +90,7 @@ def test_each_fault_is_told_where_it_is(files, expected):
 
 
 def test_a_huge_file_is_not_read_to_its_end():
-    corpus = b"".join(b'{"_id": "d%d", "text": "t"}\n' % number for number in range(5_000))
+    corpus = b"".join(b'{"_id": "d%d", "text": "%s"}\n' % (number, b"t" * 500) for number in range(5_000))
     stream = io.BytesIO(corpus)
     report = check({"corpus.jsonl": stream}, Tuning(), Findings(), Limits(most_documents=100))
     assert stream.tell() < len(corpus)
@@ -130,13 +131,14 @@ def test_every_fault_is_counted_though_only_some_are_kept():
 
 
 def test_text_of_the_dataset_is_quoted_escaped_and_cut():
-    hostile = "\x1b[31m<!channel>" + "x" * 500
+    hostile = "\u202e[31m<!channel>" + "x" * 500
     report = found(dataset() | {"test_label.tsv": labels([(hostile, "d1", 1)])})
 
     [finding] = [finding for finding in report.findings if finding.code == "labels-unknown-query"]
-    assert finding.message.startswith('"\\x1b[31m<!channel>xxx')
+    assert finding.message.startswith('"\\u202e[31m<!channel>xxx')
     assert len(finding.message) < 150
     assert finding.message.isprintable()
+    assert finding.excerpt.isprintable()
 
 
 def test_an_unknown_field_is_noted_once_a_file():

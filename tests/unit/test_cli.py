@@ -58,10 +58,10 @@ def test_a_run_is_shown_by_its_id_or_its_datasets_name(world):
 
 
 def test_what_a_dataset_says_does_not_reach_the_terminal(world):
-    hostile = dataset()["test_label.tsv"].replace(b"q41\t", b"\x1b[2Jq41\t")
+    hostile = dataset()["test_label.tsv"].replace(b"q41\t", "\u009b2Jq41\t".encode())
     world.land(world.put("topics", dataset() | {"test_label.tsv": hostile}))
-    assert "\\x1b[2Jq41" in said("show", "topics")
-    assert "\x1b" not in said("show", "topics")
+    assert "\\x9b2Jq41" in said("show", "topics")
+    assert "\u009b" not in said("show", "topics")
 
 
 @pytest.mark.usefixtures("world")

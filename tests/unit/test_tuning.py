@@ -5,6 +5,7 @@ from datetime import date
 import pytest
 
 from dropforge.domain.findings import Findings
+from dropforge.domain.rules import Severity
 from dropforge.domain.tuning import Bounds, Tuning, resolve
 
 TODAY = date(2026, 11, 23)
@@ -48,8 +49,8 @@ def test_what_the_dataset_says_is_laid_over_the_defaults():
         (b"a: b: c", "tuning-not-yaml", 1, "not YAML"),
         (b"[" * 20_000, "tuning-not-yaml", 0, "nested too deeply"),
         (b"\xff", "tuning-not-utf8", 0, "not UTF-8 at byte 0"),
-        (b"base_model: text-embedding-004\ntask_type: CODE_RETRIEVAL_QUERY", "tuning-task-not-for-model", 0, "004"),
-        (b"base_model: textembedding-gecko@002", "tuning-retired-model", 0, "retired on 2025-04-21"),
+        (b"base_model: text-embedding-004\ntask_type: CODE_RETRIEVAL_QUERY", "tuning-task-not-for-model", 2, "004"),
+        (b"base_model: textembedding-gecko@002", "tuning-retired-model", 1, "retired on 2025-04-21"),
     ],
 )
 def test_each_fault_is_told_where_it_is(text, code, line, told):
@@ -68,7 +69,7 @@ def test_an_operator_can_allow_a_retired_model():
 
     assert tuning.base_model == "textembedding-gecko@002"
     assert report.verdict == "accepted"
-    assert [finding.code for finding in report.warnings] == ["tuning-retired-model"]
+    assert [finding.code for finding in report.of(Severity.WARNING)] == ["tuning-retired-model-allowed"]
 
 
 @pytest.mark.parametrize("setting", ["output_dimensionality: 256", "learning_rate_multiplier: 2"])
@@ -76,4 +77,4 @@ def test_the_first_template_family_takes_neither_dimensions_nor_learning_rate(se
     bounds = Bounds(allowed_retired=frozenset({"textembedding-gecko@003"}))
     _, report = resolved(b"base_model: textembedding-gecko@003\n" + setting.encode(), bounds)
 
-    assert [finding.code for finding in report.errors] == ["tuning-key-not-for-model"]
+    assert [finding.code for finding in report.of(Severity.ERROR)] == ["tuning-key-not-for-model"]

@@ -41,6 +41,7 @@ class BaseModel:
         retires: The day it stops answering. [model]
         successor: What to use instead.
         tasks: The task types it takes. [tune]
+        english: Whether it was trained on English (and code) only. [model]
     """
 
     id: str
@@ -49,6 +50,7 @@ class BaseModel:
     retires: date
     successor: str
     tasks: frozenset[str]
+    english: bool = True
 
     @property
     def family(self) -> TemplateFamily:
@@ -67,7 +69,7 @@ BASE_MODELS: dict[str, BaseModel] = {
     for model in (
         BaseModel("text-embedding-005", "v1.1.4", 768, date(2027, 4, 1), "", _TASKS_005),
         BaseModel("text-embedding-004", "v1.1.3", 768, date(2027, 4, 1), "text-embedding-005", _TASKS_004),
-        BaseModel("text-multilingual-embedding-002", "v1.1.3", 768, date(2027, 4, 1), "", _TASKS_004),
+        BaseModel("text-multilingual-embedding-002", "v1.1.3", 768, date(2027, 4, 1), "", _TASKS_004, english=False),
         BaseModel(
             "textembedding-gecko@001", "v1.1.1", 768, date(2025, 4, 21), "text-embedding-005", frozenset({"DEFAULT"})
         ),
@@ -80,6 +82,7 @@ BASE_MODELS: dict[str, BaseModel] = {
             date(2025, 5, 24),
             "text-multilingual-embedding-002",
             _TASKS,
+            english=False,
         ),
     )
 }
@@ -97,6 +100,7 @@ class Limits:
     most_bytes: int = 8 * 1024**3  # ours, not Vertex's: what a function can read before its time is up
     fewest_labelled_queries_in_a_file: int = 3
     fewest_labelled_queries_in_all: int = 9
+    most_tokens: int = 3_072  # of a text; what is over is cut off
 
 
 LIMITS = Limits()

@@ -68,6 +68,13 @@ class Folder:
         mine = (file for file in listing if (place := place_of(file.name)) and place.dataset == dataset)
         return cls(dataset, tuple(file for file in mine if file.size > 0))
 
+    @classmethod
+    def anywhere(cls, prefix: str, listing: Iterable[StoredFile]) -> "Folder":
+        """Keep the files directly below a prefix, wherever it is. An empty file has come: nobody waits for more."""
+        names = ((file, file.name.removeprefix(prefix)) for file in listing)
+        mine = (file for file, name in names if "/" not in name and not _PASSING.search(name))
+        return cls(prefix.rstrip("/").rpartition("/")[2], tuple(mine))
+
     @cached_property
     def by_name(self) -> dict[str, StoredFile]:
         """The files by their name in the folder."""

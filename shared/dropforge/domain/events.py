@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from dropforge.domain.findings import Finding, Severity
+from dropforge.domain.findings import Finding
+from dropforge.domain.rules import Severity
 from dropforge.domain.runs import Checked, Fault, Judgement, Run, State
 
 SOURCE = "//dropforge"

@@ -1,24 +1,19 @@
 """What is wrong with a dataset, told so that its owner can mend it: which rule, where, why, and what to do."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from dropforge.domain.datasets import KNOWN
+from dropforge.domain.rules import RULES, Severity
 from dropforge.domain.text import printable, shortened
 
 Verdict = Literal["accepted", "rejected"]
 MOST_KEPT = 1_000
 _SHOWN = 80
-
-
-class Severity(StrEnum):
-    """Errors stop the run; warnings and notes do not."""
-
-    ERROR = "error"
-    WARNING = "warning"
-    NOTE = "note"
+_EXCERPT = 100  # characters of a line
+_BEFORE = 40  # of them, before the column
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +28,8 @@ class Finding:
         column: Character, from 1; 0 where it makes no sense.
         message: What is wrong. Text of the dataset in it is quoted and cut; it is hostile all the same.
         hint: What to do.
+        excerpt: The part of the line in question, printable; empty where there is none.
+        caret: Which character of the excerpt stands at the column, from 1; 0 for none.
     """
 
     code: str
@@ -42,6 +39,8 @@ class Finding:
     column: int
     message: str
     hint: str
+    excerpt: str = ""
+    caret: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ class Report:
 
     Attributes:
         verdict: `accepted` or `rejected`.
-        findings: Errors, then warnings, then notes, each in reading order; at most `MOST_KEPT`.
+        findings: Errors, then warnings, then notes, each by file and line; at most `MOST_KEPT`.
         counts: How often each code was found, complete whatever was kept.
         rows: Data rows in each file.
     """
@@ -60,52 +59,124 @@ class Report:
     counts: dict[str, int]
     rows: dict[str, int]
 
-    @property
-    def errors(self) -> tuple[Finding, ...]:
-        """The findings that reject the dataset."""
-        return tuple(finding for finding in self.findings if finding.severity is Severity.ERROR)
+    def of(self, severity: Severity) -> tuple[Finding, ...]:
+        """The findings of one severity."""
+        return tuple(finding for finding in self.findings if finding.severity is severity)
 
-    @property
-    def warnings(self) -> tuple[Finding, ...]:
-        """The findings that its owner should look at all the same."""
-        return tuple(finding for finding in self.findings if finding.severity is Severity.WARNING)
+    def count(self, severity: Severity) -> int:
+        """How many of one severity there are, kept or not."""
+        return sum(count for code, count in self.counts.items() if RULES[code].severity is severity)
 
 
 class Findings:
-    """Collects findings with complete counts, in bounded memory: each severity keeps its first `MOST_KEPT`."""
+    """Collects findings in bounded memory, with complete counts.
+
+    Of each code the first `MOST_KEPT` are held; which of them a report keeps is decided when all are known, so that
+    a million faults of one kind never hide one of another.
+    """
 
     def __init__(self) -> None:
-        self._kept: dict[Severity, list[Finding]] = {severity: [] for severity in Severity}
+        self._held: defaultdict[str, list[Finding]] = defaultdict(list)
         self._counts: Counter[str] = Counter()
         self.rows: dict[str, int] = {}
 
-    def error(self, code: str, file: str, line: int, message: str, hint: str, *, column: int = 0) -> None:
-        """Note a fault that rejects the dataset."""
-        self._note(Finding(code, Severity.ERROR, file, line, column, message, hint))
+    def add(
+        self,
+        code: str,
+        file: str,
+        line: int = 0,
+        message: str = "",
+        *,
+        hint: str = "",
+        column: int = 0,
+        source: bytes | str = "",
+    ) -> None:
+        """Note a finding.
 
-    def warning(self, code: str, file: str, line: int, message: str, hint: str, *, column: int = 0) -> None:
-        """Note a fault that its owner should know of."""
-        self._note(Finding(code, Severity.WARNING, file, line, column, message, hint))
+        Args:
+            code: The rule's; its severity is the finding's.
+            file: Name in the folder; empty for the folder as a whole.
+            line: From 1; 0 for the file as a whole.
+            message: What is wrong here; the rule's title where it says all there is to say.
+            hint: What to do here, where it is not what the rule says.
+            column: From 1; 0 where it makes no sense.
+            source: The line, for the excerpt.
+        """
+        self._counts[code] += 1
+        held = self._held[code]
+        if len(held) < MOST_KEPT:
+            rule = RULES[code]
+            excerpt, caret = excerpt_of(source, column)
+            held.append(
+                Finding(
+                    code=code,
+                    severity=rule.severity,
+                    file=file,
+                    line=line,
+                    column=column,
+                    message=message or rule.title,
+                    hint=hint or rule.mend,
+                    excerpt=excerpt,
+                    caret=caret,
+                )
+            )
 
-    def note(self, code: str, file: str, line: int, message: str, hint: str, *, column: int = 0) -> None:
-        """Note something worth saying."""
-        self._note(Finding(code, Severity.NOTE, file, line, column, message, hint))
+    def room(self, code: str) -> int:
+        """How many more findings of a code are held; beyond them only `add_unseen` is worth its while."""
+        return MOST_KEPT - len(self._held[code])
 
-    def _note(self, finding: Finding) -> None:
-        self._counts[finding.code] += 1
-        kept = self._kept[finding.severity]
-        if len(kept) < MOST_KEPT:
-            kept.append(finding)
+    def add_unseen(self, code: str, count: int) -> None:
+        """Count findings that nobody will read."""
+        if count:
+            self._counts[code] += count
+
+    def merge(self, other: "Findings", *, lines_before: int) -> None:
+        """Take in the findings of a part of a file that begins after so many lines."""
+        for code, count in other._counts.items():  # noqa: SLF001 - one of its own kind
+            kept = other._held[code][: self.room(code)]  # noqa: SLF001 - as above
+            self._held[code] += [replace(finding, line=finding.line + lines_before) for finding in kept]
+            self._counts[code] += count
+
+    @property
+    def rejected(self) -> bool:
+        """Whether an error is among them."""
+        return any(RULES[code].severity is Severity.ERROR for code in self._counts)
 
     def report(self) -> Report:
         """Close the collection."""
-        verdict: Verdict = "rejected" if self._kept[Severity.ERROR] else "accepted"
-        kept = tuple(self._in_order())[:MOST_KEPT]
-        return Report(verdict, kept, dict(self._counts), dict(self.rows))
-
-    def _in_order(self) -> Iterator[Finding]:
+        kept: list[Finding] = []
         for severity in Severity:
-            yield from self._kept[severity]
+            held = [held for code, held in self._held.items() if RULES[code].severity is severity]
+            kept += sorted(_fair(held, MOST_KEPT - len(kept)), key=_place)
+        return Report("rejected" if self.rejected else "accepted", tuple(kept), dict(self._counts), dict(self.rows))
+
+
+def _fair(held: Sequence[Sequence[Finding]], room: int) -> list[Finding]:
+    """As many as there is room for, of each code the same number as far as it has them."""
+    kept: list[Finding] = []
+    for place, findings in enumerate(sorted(held, key=len)):
+        share = (room - len(kept)) // (len(held) - place)
+        kept += findings[:share]
+    return kept
+
+
+_ORDER: Mapping[str, int] = {name: place for place, name in enumerate(KNOWN)}
+
+
+def _place(finding: Finding) -> tuple[int, str, int, int]:
+    return _ORDER.get(finding.file, len(KNOWN)), finding.file, finding.line, finding.column
+
+
+def excerpt_of(source: bytes | str, column: int) -> tuple[str, int]:
+    """The printable part of a line around a column, and which of its characters, from 1, stands at that column."""
+    if not source:
+        return "", 0
+    line = source if isinstance(source, str) else source.decode("utf-8", "backslashreplace")
+    begin = max(column - 1 - _BEFORE, 0) if column else 0
+    before, after = line[begin : max(column - 1, 0)], line[max(column - 1, begin) : begin + _EXCERPT]
+    head = ("…" if begin else "") + printable(before)
+    tail = printable(after) + ("…" if begin + _EXCERPT < len(line) else "")
+    return head + tail, len(head) + 1 if column else 0
 
 
 def quoted(value: object) -> str:

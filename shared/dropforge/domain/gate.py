@@ -9,10 +9,10 @@ turns when an interval decides.
 import re
 from collections.abc import Mapping
 
-from dropforge.domain.check import FEWEST_TELLING_QUERIES
 from dropforge.domain.runs import Judgement, Verdict
 from dropforge.domain.tuning import DeployPolicy
 
+FEWEST_TELLING_QUERIES = 30  # below this many test queries an interval is wider than any likely gain
 NOISE = 0.01  # nDCG@10; the standard error of a mean over some hundred queries
 _NDCG = re.compile(r"ndcg(at)?10")
 

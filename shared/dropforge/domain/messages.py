@@ -3,7 +3,8 @@
 Text of a dataset or of a service stands in values and details only, never in a headline or a link: it is hostile.
 """
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -11,6 +12,7 @@ from dropforge.domain import events
 from dropforge.domain.datasets import CORPUS, QUERIES
 from dropforge.domain.events import Event, RunEvent
 from dropforge.domain.findings import Finding, quoted
+from dropforge.domain.rules import RULES, Severity
 from dropforge.domain.runs import Verdict
 from dropforge.domain.text import printable
 
@@ -62,15 +64,28 @@ def _message(event: Event, headline: str, tone: Tone, **rest: object) -> Message
     return Message(id=event.id, headline=headline, tone=tone, links=links, **rest)  # type: ignore[arg-type]
 
 
-def _count(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """`1 error`, `2 errors`."""
     return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
+def in_words(counts: Mapping[str, int]) -> str:
+    """What counts by code come to: `3 errors, 1 warning`; empty for none."""
+    numbers = dict.fromkeys([*Severity, "finding"], 0)  # another version may know other codes
+    for code, count in counts.items():
+        numbers[RULES[code].severity if code in RULES else "finding"] += count
+    return ", ".join(counted(number, noun) for noun, number in numbers.items() if number)
+
+
+def sentence_of(finding: Finding) -> str:
+    """A finding without its place: `message. hint`."""
+    return f"{finding.message}{'' if finding.message.endswith('?') else '.'} {finding.hint}"
 
 
 def line_of(finding: Finding) -> str:
     """A finding on one line: `file:line: message. hint`."""
     place = ":".join(str(part) for part in (finding.file, finding.line) if part)
-    text = f"{finding.message}{'' if finding.message.endswith('?') else '.'} {finding.hint}"
-    return printable(f"{place}: {text}" if place else text)
+    return printable(f"{place}: {sentence_of(finding)}" if place else sentence_of(finding))
 
 
 def _sizes(rows: Mapping[str, int]) -> tuple[tuple[str, str], ...]:
@@ -82,26 +97,43 @@ def _sizes(rows: Mapping[str, int]) -> tuple[tuple[str, str], ...]:
     )
 
 
+def chosen(findings: Sequence[Finding], most: int) -> tuple[Finding, ...]:
+    """At most so many, in their order: errors before warnings before notes, the codes of a severity in turns.
+
+    A thousand findings of one code leave room for the first of another.
+    """
+    order = list(Severity)
+    earlier: Counter[str] = Counter()
+    turns: list[tuple[int, int, int]] = []
+    for place, finding in enumerate(findings):
+        turns.append((order.index(finding.severity), earlier[finding.code], place))
+        earlier[finding.code] += 1
+    return tuple(findings[place] for place in sorted(place for *_, place in sorted(turns)[:most]))
+
+
+def _told(findings: Sequence[Finding], counts: Mapping[str, int]) -> tuple[str, ...]:
+    """A few findings, and how many more there are, of whatever severity."""
+    shown = chosen(findings, _SHOWN_FINDINGS)
+    more = Counter(counts) - Counter(finding.code for finding in shown)
+    return (*(line_of(finding) for finding in shown), *([f"and {in_words(more)} more"] if shown and more else []))
+
+
 def _validated(event: events.DatasetValidated) -> Message:
     return _message(
         event,
         f"{event.dataset}: dataset accepted",
         Tone.NEUTRAL,
         facts=_sizes(event.rows),
-        details=tuple(line_of(finding) for finding in event.warnings[:_SHOWN_FINDINGS]),
+        details=_told(event.warnings, event.findings),
     )
 
 
 def _rejected(event: events.DatasetRejected) -> Message:
-    more = sum(event.findings.values()) - _SHOWN_FINDINGS
     return _message(
         event,
         f"{event.dataset}: dataset rejected, nothing was submitted",
         Tone.BAD,
-        details=(
-            *(line_of(finding) for finding in event.errors[:_SHOWN_FINDINGS]),
-            *([f"and {_count(more, 'more finding')}"] if more > 0 else []),
-        ),
+        details=_told(event.errors, event.findings),
         next_step=f"Mend the files and drop the folder again. `dropforge show {event.run}` tells more.",
     )
 

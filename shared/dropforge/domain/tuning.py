@@ -1,6 +1,6 @@
 """How a dataset is tuned: the operator's defaults, what the dataset's own `tuning.yaml` may change, and what comes out."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date
 from typing import Literal
@@ -107,38 +107,35 @@ def resolve(text: bytes | None, bounds: Bounds, today: date, findings: Findings)
         The configuration; for a file with faults the part of it that holds, so that the rest can be checked too.
     """
     tuning = bounds.defaults
+    lines = (text or b"").decode("utf-8", "replace").splitlines()
     seen: dict[str, int] = {}
-    for key, value, line, column in _entries(text or b"", findings):
+
+    def tell(code: str, line: int, what: str, hint: str = "", column: int = 0) -> None:
+        source = lines[line - 1] if 0 < line <= len(lines) else ""
+        findings.add(code, TUNING, line, what, hint=hint, column=column, source=source)
+
+    for key, value, line, column in _entries(text or b"", tell):
         rule = _RULES.get(key)
         if (first := seen.setdefault(key, line)) != line:
-            findings.error(
-                "tuning-duplicate-key",
-                TUNING,
-                line,
-                f"{quoted(key)} stands on line {first} already",
-                "Keep one of them.",
-            )
+            tell("tuning-duplicate-key", line, f"{quoted(key)} stands on line {first} already", column=1)
         elif rule is None:
-            findings.error(
-                "tuning-unknown-key",
-                TUNING,
-                line,
-                f"{quoted(key)} is no setting{suggestion(key, _RULES)}",
-                f"Use one of {', '.join(_RULES)}.",
-                column=column,
-            )
+            what = f"{quoted(key)} is no setting{suggestion(key, _RULES)}"
+            tell("tuning-unknown-key", line, what, f"Use one of {', '.join(_RULES)}.", 1)
         elif not rule.holds(value):
-            findings.error(
+            shown = quoted(value) if isinstance(value, str) else value
+            what = f"{key} is {shown}, but takes {rule.wants}{_near(value, rule)}"
+            tell(
                 "tuning-bad-value",
-                TUNING,
                 line,
-                f"{key} is {quoted(value) if isinstance(value, str) else value}, but takes {rule.wants}{_near(value, rule)}",
+                what,
                 f"Mend it, or leave the line out for {getattr(bounds.defaults, key)}.",
-                column=column,
+                column,
             )
         else:
             tuning = replace(tuning, **{key: float(value) if key == "learning_rate_multiplier" else value})  # type: ignore[arg-type]
-    _combination(tuning, bounds, today, findings)
+    for code, keys, what, hint in _refused(tuning, bounds, today):
+        line = next((seen[key] for key in keys if key in seen), 0)
+        tell(code, line, what, hint, 1 if line else 0)
     return tuning
 
 
@@ -156,32 +153,25 @@ def _near(value: object, rule: _Rule) -> str:
     return suggestion(value, rule.wants.removeprefix("one of ").split(", ")) if isinstance(value, str) else ""
 
 
-def _entries(text: bytes, findings: Findings) -> list[tuple[str, object, int, int]]:
+def _entries(text: bytes, tell: Callable[..., None]) -> list[tuple[str, object, int, int]]:
     """Key, value, line and column of each entry: YAML's own reader, asked for positions."""
     try:
         root = yaml.compose(text.decode("utf-8"), Loader=yaml.SafeLoader)
     except UnicodeDecodeError as error:
-        findings.error("tuning-not-utf8", TUNING, 0, f"not UTF-8 at byte {error.start}", "Save the file as UTF-8.")
+        tell("tuning-not-utf8", 0, f"not UTF-8 at byte {error.start}")
         return []
     except RecursionError:
-        findings.error("tuning-not-yaml", TUNING, 0, "nested too deeply", "Write one `key: value` a line.")
+        tell("tuning-not-yaml", 0, "nested too deeply")
         return []
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or "not readable"
-        findings.error(
-            "tuning-not-yaml",
-            TUNING,
-            mark.line + 1 if mark else 0,
-            f"not YAML: {problem}",
-            "Write one `key: value` a line.",
-            column=mark.column + 1 if mark else 0,
-        )
+        what = f"not YAML: {getattr(error, 'problem', None) or 'not readable'}"
+        tell("tuning-not-yaml", mark.line + 1 if mark else 0, what, column=mark.column + 1 if mark else 0)
         return []
     if root is None:
         return []
     if not isinstance(root, yaml.MappingNode):
-        findings.error("tuning-not-a-mapping", TUNING, 1, "not a mapping", "Write one `key: value` a line.")
+        tell("tuning-not-a-mapping", 1, "not a mapping")
         return []
     return [
         (str(key.value), _scalar(value), key.start_mark.line + 1, value.start_mark.column + 1)
@@ -201,35 +191,24 @@ def _scalar(node: yaml.Node) -> object:
         return str(node.value)
 
 
-def _combination(tuning: Tuning, bounds: Bounds, today: date, findings: Findings) -> None:
-    """What Vertex refuses only minutes into the paid job, refused here."""
+def _refused(tuning: Tuning, bounds: Bounds, today: date) -> Iterator[tuple[str, tuple[str, ...], str, str]]:
+    """What Vertex refuses only minutes into the paid job: the rule, the settings it lies in, what is wrong, a hint."""
     model = BASE_MODELS[tuning.base_model]
     if model.retires <= today:
         retired = f"{model.id} was retired on {model.retires}"
         if model.id in bounds.allowed_retired:
-            findings.warning(
-                "tuning-retired-model", TUNING, 0, f"{retired}; the operator allows it", "Plan to move on."
-            )
+            yield "tuning-retired-model-allowed", ("base_model",), f"{retired}; the operator allows it", ""
         else:
             hint = f"Tune {model.successor or 'another model'} instead."
-            findings.error("tuning-retired-model", TUNING, 0, retired, hint)
+            yield "tuning-retired-model", ("base_model",), retired, hint
     if tuning.task_type not in model.tasks:
-        findings.error(
-            "tuning-task-not-for-model",
-            TUNING,
-            0,
-            f"{model.id} does not take the task type {tuning.task_type}",
-            f"Use one of {', '.join(sorted(model.tasks))}.",
-        )
+        what = f"{model.id} does not take the task type {tuning.task_type}"
+        hint = f"Use one of {', '.join(sorted(model.tasks))}."
+        yield "tuning-task-not-for-model", ("task_type", "base_model"), what, hint
     asked = {
         "output_dimensionality": tuning.output_dimensionality is not None,
         "learning_rate_multiplier": tuning.learning_rate_multiplier != 1,
     }
     for key in (key for key, is_asked in asked.items() if is_asked and not model.family.takes_dimensions):
-        findings.error(
-            "tuning-key-not-for-model",
-            TUNING,
-            0,
-            f"{model.id} is tuned by template {model.template}, which takes no {key}",
-            "Leave it out, or tune text-embedding-005.",
-        )
+        what = f"{model.id} is tuned by template {model.template}, which takes no {key}"
+        yield "tuning-key-not-for-model", (key, "base_model"), what, ""

@@ -1,22 +1,19 @@
 """Check a dataset folder once its last file has landed; pin what was checked for training."""
 
 import re
-from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from urllib.parse import quote
 
 from dropforge import wire
 from dropforge.domain import datasets, events
-from dropforge.domain.catalogue import LIMITS
-from dropforge.domain.check import check
 from dropforge.domain.datasets import MANIFEST, NAME, TEST_LABELS, TUNING, Folder, place_of
 from dropforge.domain.errors import Missing, Permanent, Unreadable
-from dropforge.domain.files import Pin, StoredFile
-from dropforge.domain.findings import Findings, Report, first, quoted
+from dropforge.domain.findings import Findings, Report, first
 from dropforge.domain.runs import Checked, Run, State, Step
-from dropforge.domain.tuning import Tuning, resolve
+from dropforge.domain.tuning import Tuning
 from dropforge.domain.versions import run_id_of, version_of
+from dropforge.examine import Examiner
 from dropforge.ledger import Intent
 from dropforge.ports import ObjectStore
 from dropforge.progress import Progress
@@ -26,8 +23,6 @@ from dropforge.workers.outcome import Outcome, What, deferred, done, ignored, re
 
 FUNCTION = "validate_dataset"
 _SHOWN_FINDINGS = 20
-_LARGEST_SIDE_FILE = 256 * 1024  # bytes of tuning.yaml or MANIFEST.json
-_SHOWN_STRAYS = 20
 _LONGEST_SHOWN_PATH = 200
 
 
@@ -83,13 +78,21 @@ class Intake:
             return deferred("another file landed meanwhile: its event speaks for the folder")
         return self._take_in(folder, cause, settled=True)
 
+    @property
+    def _examiner(self) -> Examiner:
+        return Examiner(self.drop, self.settings.operator)
+
+    @property
+    def _today(self) -> date:
+        return self.progress.clock.now().date()
+
     def missing(self, folder: Folder) -> tuple[str, ...]:
         """The files that the folder still waits for."""
         absent = folder.missing(split_test_labels=False)
         if absent != (TEST_LABELS,):
             return absent  # only the test labels can be wished away, so nothing needs to be read
         try:
-            tuning = self._configuration(folder, Findings())
+            tuning = self._examiner.configuration(folder, self._today, Findings())
         except Missing:  # replaced or removed meanwhile: its own event follows
             tuning = self.settings.operator.tuning
         return folder.missing(split_test_labels=tuning.test_labels == "split")
@@ -99,38 +102,16 @@ class Intake:
 
     def _completed_by_manifest(self, folder: Folder) -> bool:
         try:
-            listed = self._manifest(folder)
+            listed = self._examiner.manifest(folder)
         except (Unreadable, Missing):
             return False  # the folder can still complete itself by growing quiet, and is told of it then
         return bool(listed) and not folder.differing(listed)
-
-    def _manifest(self, folder: Folder) -> tuple[Pin, ...]:
-        file = folder.by_name.get(MANIFEST)
-        return wire.manifest(self._small(file)) if file else ()
 
     def _is_settled(self, folder: Folder) -> bool:
         """Wait until the folder has been quiet for long enough; False when something landed meanwhile."""
         wait = self.settings.settle - folder.quiet_for(self.progress.clock.now())
         self.progress.clock.sleep(wait.total_seconds())
         return self._list(folder.dataset).drop == folder.drop
-
-    def _configuration(self, folder: Folder, findings: Findings) -> Tuning:
-        file = folder.by_name.get(TUNING)
-        text = None
-        try:
-            text = self._small(file) if file else None
-        except Unreadable as error:
-            findings.error("tuning-unreadable", TUNING, 0, str(error), "Upload a short, plain YAML file.")
-        return resolve(text, self.settings.operator.bounds, self.progress.clock.now().date(), findings)
-
-    def _small(self, file: StoredFile) -> bytes:
-        """Read a side file whole. One that is large, or that would be unpacked on the way, is not even opened."""
-        if file.encoding:
-            raise Unreadable(f"stored with Content-Encoding {quoted(file.encoding)}")
-        if file.size > _LARGEST_SIDE_FILE:
-            raise Unreadable(f"{file.size:,} bytes, more than the {_LARGEST_SIDE_FILE:,} that are read")
-        with self.drop.open(file) as stream:
-            return stream.read()
 
     def _take_in(self, folder: Folder, cause: str, *, settled: bool) -> Outcome:
         """Check the folder as it is now, unless this version has been taken in before."""
@@ -149,10 +130,10 @@ class Intake:
             self.progress.bus.publish(_misnamed(folder))
             return done("told that the folder cannot be used where it is")
         findings = Findings()
-        tuning = self._configuration(folder, findings)
-        self._compare_with_manifest(folder, findings)
+        tuning = self._examiner.configuration(folder, self._today, findings)
+        self._examiner.compare_with_manifest(folder, findings)
         configuration = tuning.as_mapping()
-        if findings.report().errors:  # two broken side files resolve alike, but are not the same
+        if findings.rejected:  # two broken side files resolve alike, but are not the same
             sides = (folder.by_name.get(name) for name in (TUNING, MANIFEST))
             configuration |= {file.name: file.crc32c for file in sides if file}
         version = version_of(folder.pins, configuration)
@@ -162,22 +143,12 @@ class Intake:
             return self._again(known, version, folder, cause, settled=settled)
         return self._begin(folder, run_id, version, tuning, findings, cause)
 
-    def _compare_with_manifest(self, folder: Folder, findings: Findings) -> None:
-        hint = "Upload the files again, the manifest last, or remove the manifest."
-        try:
-            listed = self._manifest(folder)
-        except Unreadable as error:
-            findings.error("manifest-unreadable", MANIFEST, 0, str(error), hint)
-            return
-        for name in folder.differing(listed)[:_SHOWN_STRAYS]:
-            findings.error("manifest-mismatch", MANIFEST, 0, f"{quoted(name)} is not as it is listed", hint)
-
     def _begin(
         self, folder: Folder, run_id: str, version: str, tuning: Tuning, findings: Findings, cause: str
     ) -> Outcome:
         began = self.progress.clock.now()
         self.progress.ledger.begin(Intent(run_id, folder.dataset, began))
-        report = self._check(folder, tuning, findings)
+        report = self._examiner.check(folder, tuning, findings)
         if report.verdict == "accepted":
             self._pin(folder, run_id)
         verdict = State.VALIDATED if report.verdict == "accepted" else State.REJECTED
@@ -214,26 +185,6 @@ class Intake:
         self.progress.bus.publish(skipped)
         return done("the same version as before: skipped", known.id)
 
-    def _check(self, folder: Folder, tuning: Tuning, findings: Findings) -> Report:
-        meant = {found: name for name, found in folder.probably_meant.items()}
-        for name in folder.unknown[:_SHOWN_STRAYS]:
-            hint = f"; was it meant to be {meant[name]}?" if name in meant else ""
-            findings.note("folder-unknown-file", name, 0, f"not a file of a dataset{hint}", "It is left alone.")
-        data = {name: folder.by_name[name] for name in datasets.DATA if name in folder.by_name}
-        for name, file in data.items():
-            if file.encoding:  # what would be unpacked on the way can be of any size
-                what = f"stored with Content-Encoding {quoted(file.encoding)}"
-                findings.error("bytes-encoded", name, 0, what, "Upload the file uncompressed.")
-        size = sum(file.size for file in data.values())
-        if size > LIMITS.most_bytes:
-            what = f"{size:,} bytes in all files; at most {LIMITS.most_bytes:,} are read"
-            findings.error("size-bytes", "", 0, what, "Shorten the texts, or remove records.")
-        if size > LIMITS.most_bytes or any(file.encoding for file in data.values()):
-            return findings.report()
-        with ExitStack() as stack:
-            files = {name: stack.enter_context(self.drop.open(file)) for name, file in data.items()}
-            return check(files, tuning, findings)
-
     def _pin(self, folder: Folder, run_id: str) -> None:
         """Copy exactly what was checked to where the job will read it, and nobody else writes."""
         for name in datasets.DATA:
@@ -243,7 +194,7 @@ class Intake:
     def _file(self, report: Report, run_id: str) -> Checked:
         """Keep the whole report beside the run; what events carry of it is short."""
         name = f"runs/{run_id}/report.json"
-        self.state.write(name, wire.encode(report), replacing=None)
+        self.state.write(name, wire.report(report), replacing=None)
         return Checked(
             counts=report.counts,
             findings=first(report.findings, _SHOWN_FINDINGS),

@@ -27,7 +27,7 @@ class CloudStorage:
 
     def __init__(self, project: str, bucket: str) -> None:
         with translated("connecting to Cloud Storage"):
-            self._client: Any = storage.Client(project=project)
+            self._client: Any = storage.Client(project=project or None)
         for scheme in ("http://", "https://"):
             self._client._http.mount(scheme, HTTPAdapter(pool_maxsize=_CONNECTIONS))  # noqa: SLF001 - not offered else
         self._bucket: Any = self._client.bucket(bucket)

@@ -1,0 +1,298 @@
+"""Inspects records: a block is proven to be in order as a whole, or else read line by line.
+
+The proof takes what a parser in C and a few operations over all bytes can tell; whatever they leave open goes to the
+slow reading, which alone tells faults. So the fast way may only ever be too strict, never too lenient.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from operator import itemgetter
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from dropforge.domain.catalogue import LIMITS
+from dropforge.domain.findings import Findings, quoted
+from dropforge.domain.validator.blocks import Block
+from dropforge.domain.validator.keys import folded, keys_of
+from dropforge.domain.validator.parts import Records, lines_of, plain
+
+LONGEST_ID = 512  # characters
+DEEPEST = 100  # levels of nesting
+BYTES_A_TOKEN = 4  # an estimate: English has some four letters a token, Chinese one or two a token of three bytes each
+FIELDS = frozenset({"_id", "text", "title"})
+MOST_UNUSED = 20
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_ESCAPE = re.compile(r"\\u00[01]|\\[bf]")
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")  # of a character beyond U+FFFF: half a pair of escapes
+_IDENTITY = re.compile(r'"_id"\s*:\s*("(?:[^"\\]|\\.)*")')
+# Three letters in a row that are neither Latin nor marks, symbols or pictures.
+_FOREIGN = re.compile("[^\x00-\u036f\u1e00-\u1eff\u2000-\u2bff\ufb00-\ufb06\ufe00-\ufe0f\U0001f000-\U0001faff]{3}")
+_QUOTE, _COLON, _BACKSLASH, _OPEN, _CLOSE, _LINE_END = b'":\\{}\n'
+_SPACE, _TAB, _ZERO, _B, _F, _U = b" \t0bfu"
+
+Bytes = NDArray[np.uint8]
+Rows = tuple[int, Sequence[int], Sequence[str], Sequence[str]]  # how many; of those with an id: line, id, text
+
+_many = msgspec.json.Decoder(dict[str, object])
+
+
+def inspect(file: str, block: Block, source: Callable[[], bytes], *, most_tokens: int = LIMITS.most_tokens) -> Records:
+    """Inspect a block of records.
+
+    Args:
+        file: Name in the folder.
+        block: Whole lines.
+        source: Gives the block's bytes again, should somebody ask.
+        most_tokens: Of a text; what is over is cut off by the model.
+    """
+    findings = Findings()
+    data, crlf = plain(file, block, findings)
+    unused: dict[str, int] = {}
+    found = None if block.left_out else _at_once(data, unused)
+    rows, at, ids, texts = found or _one_by_one(file, data, block.left_out, findings, unused)
+    foreign = [line for line, text in zip(at, texts, strict=True) if not text.isascii() and _FOREIGN.search(text)]
+    part = Records(
+        source=source,
+        size=block.size,
+        lines=rows if found else data.count(b"\n"),
+        rows=rows,
+        at=np.asarray(at, np.int32),
+        findings=findings,
+        crlf=crlf,
+        ids=keys_of(ids),
+        texts=keys_of(folded(texts)),
+        foreign=len(foreign),
+        first_foreign=foreign[0] if foreign else 0,
+        unused=unused,
+    )
+    _tell_long(file, part, texts, most_tokens)
+    return part
+
+
+def identity_in(line: str) -> str:
+    """The `_id` of a line, even of one that is broken elsewhere; empty where none can be made out."""
+    found = _IDENTITY.search(line)
+    try:
+        return str(json.loads(found[1])) if found else ""
+    except ValueError:
+        return ""
+
+
+def _tell_long(file: str, part: Records, texts: Sequence[str], most_tokens: int) -> None:
+    most = most_tokens * BYTES_A_TOKEN
+    if max(map(len, texts), default=0) * 4 <= most:  # a character has at most four bytes
+        return
+    for line, text in zip(part.at.tolist(), texts, strict=True):
+        if len(text) * 4 > most and (size := len(text.encode())) > most:
+            what = f"about {size // BYTES_A_TOKEN:,} tokens (an estimate); the model reads {most_tokens:,}"
+            part.findings.add("text-long", file, line, what, source=part.line(line))
+
+
+def _note_unused(unused: dict[str, int], records: Sequence[Mapping[str, object]], at: Iterable[int]) -> None:
+    """Note each field that is not used at the line where it comes first."""
+    new = set().union(*records) - FIELDS - unused.keys()
+    for line, record in zip(at, records, strict=True):
+        if not new or len(unused) >= MOST_UNUSED:
+            return
+        for name in sorted(new & record.keys()):
+            unused[name] = line
+        new -= record.keys()
+
+
+# At once
+
+
+def _at_once(data: bytes, unused: dict[str, int]) -> Rows | None:
+    """The records of a block in which every line is in order; None where that cannot be proven."""
+    there = np.frombuffer(data, np.uint8)
+    ends = np.flatnonzero(there == _LINE_END)
+    # Each line is `{...}`. As `}` and `{` never follow each other within JSON, no record goes over a line's end.
+    if there[0] != _OPEN or (there[ends - 1] != _CLOSE).any() or (there[ends[:-1] + 1] != _OPEN).any():
+        return None
+    if b"\r" in data:  # white space to a parser
+        return None
+    try:
+        records: list[dict[str, Any]] = _many.decode_lines(data)
+        ids, texts = list(map(itemgetter("_id"), records)), list(map(itemgetter("text"), records))
+        names = set().union(*records)
+        most_names = _count_names(records, names)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, KeyError):
+        return None
+    titles = [record["title"] for record in records if "title" in record]
+    if len(records) != len(ends) or most_names != _most_names(there) or not _usable(ids, texts, titles):
+        return None
+    if b"\\" in data and _may_escape_controls(there) and any(map(_CONTROL.search, (*texts, *titles))):
+        return None
+    at = range(1, len(records) + 1)
+    if not names <= FIELDS:
+        _note_unused(unused, records, at)
+    return len(records), at, ids, texts
+
+
+def _usable(ids: Sequence[str], texts: Sequence[str], titles: Sequence[str]) -> bool:
+    """Whether all really are texts, the ids names that a label can hold, and no text blank."""
+    return (
+        {str}.issuperset(map(type, (*ids, *texts, *titles)))
+        and all(ids)
+        and max(map(len, ids)) <= LONGEST_ID
+        and "".join(ids).isprintable()
+        and all(map(str.strip, texts))
+    )
+
+
+def _may_escape_controls(there: Bytes) -> bool:
+    r"""Whether `\b`, `\f`, `\u000.` or `\u001.` stands in the block; an escaped backslash may come before it."""
+    after = np.flatnonzero(there == _BACKSLASH) + 1
+    if not len(after):
+        return False
+    letters = there[after]
+    if ((letters == _B) | (letters == _F)).any():
+        return True
+    digits = after[letters == _U]
+    first, second, third = (there.take(digits + ahead, mode="clip") for ahead in (1, 2, 3))
+    return bool(((first == _ZERO) & (second == _ZERO) & (third <= _ZERO + 1)).any())
+
+
+def _most_names(there: Bytes) -> int:
+    """How many names of objects the block may have at most: quotes before a colon that no backslash escapes."""
+    colons = np.flatnonzero(there == _COLON)
+    last, second, third = (there.take(colons - back, mode="clip") for back in (1, 2, 3))
+    close = (last == _QUOTE) & ~((second == _BACKSLASH) & (third != _BACKSLASH))
+    apart = ((last == _SPACE) | (last == _TAB)) & ((second == _QUOTE) | (second == _SPACE) | (second == _TAB))
+    return int(np.count_nonzero(close | apart))
+
+
+def _count_names(records: Sequence[Mapping[str, object]], names: AbstractSet[str]) -> int:
+    """How many names the objects have, nested ones too; `names` are those of the outermost.
+
+    Raises:
+        RecursionError: One is nested too deeply.
+    """
+    nested = (record[name] for name in names - FIELDS for record in records if name in record)
+    return sum(map(len, records)) + sum(_names_in(value, 2) for value in nested)
+
+
+def _names_in(value: object, depth: int) -> int:
+    """How many names a value holds, itself at this depth.
+
+    Raises:
+        RecursionError: It is nested too deeply.
+    """
+    if not isinstance(value, dict | list):
+        return 0
+    if depth > DEEPEST:
+        raise RecursionError
+    names, inner = (len(value), value.values()) if isinstance(value, dict) else (0, value)
+    return names + sum(_names_in(one, depth + 1) for one in inner)
+
+
+# One by one
+
+
+class _TwiceError(ValueError):
+    """A name stands twice in one object."""
+
+
+def _one_by_one(file: str, data: bytes, left_out: int, findings: Findings, unused: dict[str, int]) -> Rows:
+    """Read line by line, telling every fault: how many rows there are; the line, id and text of those with an id."""
+    rows = 0
+    at, ids, texts = list[int](), list[str](), list[str]()
+    for number, line, text in lines_of(file, data, left_out, findings):
+        rows += 1
+        record = None if text is None else _object(file, number, text, findings)
+        if record is None or text is None:
+            # Its labels would point nowhere, which is not the fault.
+            identity, body = identity_in(text or line.decode("utf-8", "replace")), ""
+        else:
+            _note_unused(unused, [record], [number])
+            identity = _identity(file, number, text, record, findings)
+            body = _body(file, number, text, record, findings)
+        if identity:
+            at.append(number)
+            ids.append(identity)
+            texts.append(body)
+    return rows, at, ids, texts
+
+
+def _object(file: str, number: int, line: str, findings: Findings) -> dict[str, Any] | None:
+    code, what, column = "json-malformed", "", 0
+    try:
+        record = _one.decode(line)
+        if isinstance(record, dict):
+            if _HALF.search(line):
+                json.dumps(record, ensure_ascii=False).encode()
+            _names_in(record, 1)
+            return record
+        code = "json-not-an-object"
+    except RecursionError:
+        code = "json-too-deep"
+    except _TwiceError as error:
+        code, what = "json-duplicate-key", f"{quoted(error.args[0])} stands twice"
+        column = line.rfind(json.dumps(error.args[0], ensure_ascii=False)) + 1
+    except UnicodeEncodeError:
+        what, column = "half of a surrogate pair stands alone", _place(_HALF, line)
+    except json.JSONDecodeError as error:
+        what, column = f"not JSON: {error.msg[0].lower()}{error.msg[1:].removesuffix(' at')}", error.colno
+    except ValueError as error:
+        what = f"not JSON: {error}"
+    findings.add(code, file, number, what, column=column, source=line)
+    return None
+
+
+def _pairs(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
+    record = dict(pairs)
+    if len(record) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _TwiceError(next(name for name in names if names.count(name) > 1))
+    return record
+
+
+def _refuse(constant: str) -> float:
+    raise ValueError(f"{constant} is no number of JSON's")
+
+
+# Numbers are in no field that is used: how large they are is nobody's business.
+_one = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_refuse, parse_int=len, parse_float=len)
+
+
+def _identity(file: str, number: int, line: str, record: Mapping[str, object], findings: Findings) -> str:
+    identity = record.get("_id")
+    column = line.find('"_id"') + 1
+    if not isinstance(identity, str) or not identity:
+        what = f"_id is {quoted(identity)}, not a text with something in it" if "_id" in record else "_id is missing"
+        findings.add("id-missing", file, number, what, column=column, source=line)
+        return ""
+    if not identity.isprintable() and any(ord(char) < 32 or ord(char) == 127 for char in identity):
+        what = f"_id {quoted(identity)} holds a control character, so no label can name it"
+        findings.add("id-unusable", file, number, what, column=column, source=line)
+    elif len(identity) > LONGEST_ID:
+        what = f"_id has {len(identity):,} characters; at most {LONGEST_ID} are taken"
+        findings.add("id-too-long", file, number, what, column=column, source=line)
+    return identity
+
+
+def _body(file: str, number: int, line: str, record: Mapping[str, object], findings: Findings) -> str:
+    text, title = record.get("text"), record.get("title", "")
+    if not isinstance(text, str) or not text.strip():
+        what = "is missing" if "text" not in record else "is empty" if isinstance(text, str) else "is no text"
+        findings.add("text-missing", file, number, f"text {what}", column=line.find('"text"') + 1, source=line)
+        text = ""
+    if not isinstance(title, str):
+        findings.add("title-not-text", file, number, column=line.find('"title"') + 1, source=line)
+        title = ""
+    for name, value in (("text", text), ("title", title)):
+        if found := _CONTROL.search(value):
+            code, char = ("text-nul", 0) if "\0" in value else ("text-control-character", ord(found[0]))
+            what = f"{name} holds the control character U+{char:04X}"
+            findings.add(code, file, number, what, column=_place(_ESCAPE, line), source=line)
+    return text
+
+
+def _place(pattern: re.Pattern[str], line: str) -> int:
+    found = pattern.search(line)
+    return found.start() + 1 if found else 0
