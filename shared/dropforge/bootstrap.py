@@ -7,18 +7,22 @@ import inspect
 import threading
 from collections.abc import Callable
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dropforge import logs, settings
+from dropforge import settings
 from dropforge.claims import Claims
 from dropforge.ledger import Ledger
-from dropforge.ports import Clock, EventBus, ModelHost, Notifier, ObjectStore, Tuner
+from dropforge.ports import Clock, EventBus, ModelHost, Notifier, ObjectStore, Reader, Tuner
 from dropforge.progress import Progress
 from dropforge.settings import Settings
 
 if TYPE_CHECKING:
     from dropforge.adapters.google.vertex import Vertex
     from dropforge.workers.outcome import Outcome
+
+
+BUCKETS = "gs://"
 
 
 class Ports:
@@ -95,6 +99,22 @@ class Ports:
         return CloudStorage(self.settings.project, name)
 
 
+def reader(place: str) -> tuple[Reader, str]:
+    """What reads a folder, and the prefix of its files: `gs://BUCKET/PATH`, or a path on this machine.
+
+    Raises:
+        Misconfigured: The cloud cannot be reached as whoever calls.
+    """
+    if not place.startswith(BUCKETS):
+        from dropforge.adapters.directory import Directory
+
+        return Directory(Path(place)), ""
+    from dropforge.adapters.google.storage import CloudStorage
+
+    bucket, _, path = place.removeprefix(BUCKETS).partition("/")
+    return CloudStorage("", bucket), f"{path.rstrip('/')}/" if path.strip("/") else ""
+
+
 _lock = threading.RLock()
 _ports: Ports | None = None
 
@@ -108,6 +128,8 @@ def ports() -> Ports:
     global _ports  # noqa: PLW0603 - one composition a process, made when the first event comes
     with _lock:
         if _ports is None:
+            from dropforge import logs
+
             logs.set_up()
             _ports = Ports(settings.load())
         return _ports
