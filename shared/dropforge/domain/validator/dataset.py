@@ -14,6 +14,7 @@ from dropforge.domain.rules import RULES
 from dropforge.domain.tuning import Tuning
 from dropforge.domain.validator.keys import Index, Keys, Numbers, keys_of
 from dropforge.domain.validator.labels import cells_of
+from dropforge.domain.validator.likeness import Sketches, agree
 from dropforge.domain.validator.parts import Labels, Part, Records
 from dropforge.domain.validator.records import FIELDS, MOST_UNUSED, identity_in
 
@@ -32,8 +33,9 @@ class Shelf:
         self.texts = Index(most)
         self.lines: Numbers = np.zeros(most + 1, np.int32)  # by number of id; number 0 is nobody
         self.text_of: Keys = np.zeros(most + 1, np.int64)
+        self.sketch_of: Sketches = np.zeros(most + 1, np.uint64)
         self.same_text: Numbers = np.zeros(most + 1, np.int32)  # the number of its text
-        self.text_lines: Numbers = np.zeros(most + 1, np.int32)  # by number of text: where it stands first
+        self.first_with: Numbers = np.zeros(most + 1, np.int32)  # by number of text: the number of the first id
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -143,27 +145,28 @@ class Dataset:
         numbers, new = shelf.ids.add(part.ids)
         at = before + part.at
         shelf.lines[numbers[new]] = at[new]
-        shelf.text_of[numbers[new]] = part.texts[new]
 
         def id_twice(place: int) -> str:
             what = f"_id {quoted(identity_in(part.line(int(part.at[place]))))}"
             return f"{what} stands on line {shelf.lines[numbers[place]]} already"
 
         self._tell_each("id-duplicate", file, before, part, ~new, id_twice)
-        with_text = new & (part.texts != 0)
-        texts, first = shelf.texts.add(part.texts[with_text])
-        shelf.text_lines[texts[first]] = at[with_text][first]
-        shelf.same_text[numbers[with_text]] = texts
+        written = numbers[new]
+        keys, sketches = part.texts.keys[new], part.texts.sketches[new]
+        shelf.text_of[written], shelf.sketch_of[written] = keys, sketches
+        texts, first = shelf.texts.add(keys)
+        shelf.first_with[texts[first]] = written[first]
+        earlier = shelf.first_with[texts]
+        alike = (keys != 0) & agree(sketches, shelf.sketch_of[earlier])
+        shelf.same_text[written] = np.where(alike, texts, 0)
         text_twice = np.zeros(len(at), np.bool_)
-        text_twice[np.flatnonzero(with_text)[~first]] = True
-        self._tell_each(
-            "text-duplicate",
-            file,
-            before,
-            part,
-            text_twice,
-            lambda place: f"the same text as on line {shelf.text_lines[shelf.same_text[numbers[place]]]}",
-        )
+        text_twice[np.flatnonzero(new)[alike & ~first]] = True
+
+        def same_text(place: int) -> str:
+            nearly = "nearly " if part.texts.sketches[place] else ""
+            return f"{nearly}the same text as on line {shelf.lines[shelf.first_with[shelf.same_text[numbers[place]]]]}"
+
+        self._tell_each("text-duplicate", file, before, part, text_twice, same_text)
 
     def _tell_each(
         self, code: str, file: str, before: int, part: Part, which: Flags, what: Callable[[int], str], column: int = 0
@@ -213,6 +216,7 @@ class Dataset:
         if pile.queries and pile.documents:
             text = pile.queries.text_of[queries]
             itself = relevant & (text != 0) & (text == pile.documents.text_of[documents])
+            itself &= agree(pile.queries.sketch_of[queries], pile.documents.sketch_of[documents])
             self._tell_each("query-is-document", file, before, part, itself, lambda _: RULES["query-is-document"].title)
 
     def _look_up(self, file: str, before: int, part: Labels, keys: Keys, shelf: Shelf | None, what: str) -> Numbers:

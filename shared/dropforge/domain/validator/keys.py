@@ -4,8 +4,7 @@ A key is Python's own hash of a string, which is keyed with a secret of the proc
 ids collide on purpose, and by chance one of a million does so once in forty million datasets.
 """
 
-from collections.abc import Collection, Iterable
-from unicodedata import normalize
+from collections.abc import Collection
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,23 +12,10 @@ from numpy.typing import NDArray
 Keys = NDArray[np.int64]
 Numbers = NDArray[np.int32]
 
-_LOWER = bytes(range(256)).lower()
-_PASSED_OVER = bytes(byte for byte in range(128) if not chr(byte).isalnum())
-
 
 def keys_of(values: Collection[str] | Collection[bytes]) -> Keys:
     """A key for each value; equal values have equal keys, the empty one has 0."""
     return np.fromiter(map(hash, values), np.int64, len(values))
-
-
-def folded(texts: Iterable[str]) -> list[bytes]:
-    """What is left of texts when case, spaces and ASCII punctuation do not count (beyond ASCII, nor form: NFKC)."""
-    return [
-        text.encode().translate(_LOWER, _PASSED_OVER)
-        if text.isascii()
-        else normalize("NFKC", text).casefold().encode().translate(None, _PASSED_OVER)
-        for text in texts
-    ]
 
 
 class Index:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from dropforge.domain.findings import Findings
 from dropforge.domain.validator.blocks import LONGEST_LINE, Block
 from dropforge.domain.validator.keys import Keys, Numbers
+from dropforge.domain.validator.likeness import Likeness
 
 _BOM = b"\xef\xbb\xbf"
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f]")
@@ -48,14 +49,14 @@ class Records(Part):
 
     Attributes:
         ids: The key of each record's id.
-        texts: The key of its text, folded; 0 for none.
+        texts: Which texts are alike.
         foreign: How many texts are in a script other than Latin.
         first_foreign: The line of the first of them.
         unused: Fields that are not used, with the first line that has them.
     """
 
     ids: Keys
-    texts: Keys
+    texts: Likeness
     foreign: int = 0
     first_foreign: int = 0
     unused: dict[str, int] = field(default_factory=dict)

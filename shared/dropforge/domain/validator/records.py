@@ -7,8 +7,7 @@ slow reading, which alone tells faults. So the fast way may only ever be too str
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from operator import itemgetter
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -18,7 +17,8 @@ from numpy.typing import NDArray
 from dropforge.domain.catalogue import LIMITS
 from dropforge.domain.findings import Findings, quoted
 from dropforge.domain.validator.blocks import Block
-from dropforge.domain.validator.keys import folded, keys_of
+from dropforge.domain.validator.keys import Numbers, keys_of
+from dropforge.domain.validator.likeness import likeness
 from dropforge.domain.validator.parts import Records, lines_of, plain
 
 LONGEST_ID = 512  # characters
@@ -36,9 +36,19 @@ _QUOTE, _COLON, _BACKSLASH, _OPEN, _CLOSE, _LINE_END = b'":\\{}\n'
 _SPACE, _TAB, _ZERO, _B, _F, _U = b" \t0bfu"
 
 Bytes = NDArray[np.uint8]
-Rows = tuple[int, Sequence[int], Sequence[str], Sequence[str]]  # how many; of those with an id: line, id, text
+Rows = tuple[int, Numbers, Sequence[str], Sequence[str]]  # how many; of those with an id: line, id, text
 
-_many = msgspec.json.Decoder(dict[str, object])
+
+class _Record(msgspec.Struct, gc=False):
+    """A record, as Vertex reads it."""
+
+    id: str = msgspec.field(name="_id")
+    text: str
+    title: str | msgspec.UnsetType = msgspec.UNSET
+
+
+_records = msgspec.json.Decoder(_Record)
+_objects = msgspec.json.Decoder(dict[str, object])
 
 
 def inspect(file: str, block: Block, source: Callable[[], bytes], *, most_tokens: int = LIMITS.most_tokens) -> Records:
@@ -52,22 +62,24 @@ def inspect(file: str, block: Block, source: Callable[[], bytes], *, most_tokens
     """
     findings = Findings()
     data, crlf = plain(file, block, findings)
+    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == _LINE_END)
     unused: dict[str, int] = {}
-    found = None if block.left_out else _at_once(data, unused)
+    found = None if block.left_out else _at_once(data, ends, unused)
     rows, at, ids, texts = found or _one_by_one(file, data, block.left_out, findings, unused)
-    foreign = [line for line, text in zip(at, texts, strict=True) if not text.isascii() and _FOREIGN.search(text)]
+    wide = [place for place, is_ascii in enumerate(map(str.isascii, texts)) if not is_ascii]
+    foreign = [place for place in wide if _FOREIGN.search(texts[place])]
     part = Records(
         source=source,
         size=block.size,
-        lines=rows if found else data.count(b"\n"),
+        lines=len(ends),
         rows=rows,
-        at=np.asarray(at, np.int32),
+        at=at,
         findings=findings,
         crlf=crlf,
         ids=keys_of(ids),
-        texts=keys_of(folded(texts)),
+        texts=likeness(texts, wide, data, ends, at),
         foreign=len(foreign),
-        first_foreign=foreign[0] if foreign else 0,
+        first_foreign=int(at[foreign[0]]) if foreign else 0,
         unused=unused,
     )
     _tell_long(file, part, texts, most_tokens)
@@ -107,42 +119,35 @@ def _note_unused(unused: dict[str, int], records: Sequence[Mapping[str, object]]
 # At once
 
 
-def _at_once(data: bytes, unused: dict[str, int]) -> Rows | None:
+def _at_once(data: bytes, ends: NDArray[np.intp], unused: dict[str, int]) -> Rows | None:
     """The records of a block in which every line is in order; None where that cannot be proven."""
     there = np.frombuffer(data, np.uint8)
-    ends = np.flatnonzero(there == _LINE_END)
-    # Each line is `{...}`. As `}` and `{` never follow each other within JSON, no record goes over a line's end.
-    if there[0] != _OPEN or (there[ends - 1] != _CLOSE).any() or (there[ends[:-1] + 1] != _OPEN).any():
-        return None
-    if b"\r" in data:  # white space to a parser
+    if b"\r" in data or not _is_an_object_a_line(there, ends):  # a CR is white space to a parser
         return None
     try:
-        records: list[dict[str, Any]] = _many.decode_lines(data)
-        ids, texts = list(map(itemgetter("_id"), records)), list(map(itemgetter("text"), records))
-        names = set().union(*records)
-        most_names = _count_names(records, names)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, KeyError):
+        records = _records.decode_lines(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    titles = [record["title"] for record in records if "title" in record]
-    if len(records) != len(ends) or most_names != _most_names(there) or not _usable(ids, texts, titles):
+    ids, texts = list(map(attrgetter("id"), records)), list(map(attrgetter("text"), records))
+    titles = [title for title in map(attrgetter("title"), records) if title is not msgspec.UNSET]
+    if len(records) != len(ends) or not _usable(ids, texts):
         return None
     if b"\\" in data and _may_escape_controls(there) and any(map(_CONTROL.search, (*texts, *titles))):
         return None
-    at = range(1, len(records) + 1)
-    if not names <= FIELDS:
-        _note_unused(unused, records, at)
-    return len(records), at, ids, texts
+    names = _most_names(there)
+    if names != 2 * len(records) + len(titles) and not _others_are_in_order(data, names, unused):
+        return None
+    return len(records), np.arange(1, len(records) + 1, dtype=np.int32), ids, texts
 
 
-def _usable(ids: Sequence[str], texts: Sequence[str], titles: Sequence[str]) -> bool:
-    """Whether all really are texts, the ids names that a label can hold, and no text blank."""
-    return (
-        {str}.issuperset(map(type, (*ids, *texts, *titles)))
-        and all(ids)
-        and max(map(len, ids)) <= LONGEST_ID
-        and "".join(ids).isprintable()
-        and all(map(str.strip, texts))
-    )
+def _is_an_object_a_line(there: Bytes, ends: NDArray[np.intp]) -> bool:
+    """Whether each line is `{...}`. As `}` and `{` never follow each other within JSON, no record goes over its end."""
+    return bool(there[0] == _OPEN and (there[ends - 1] == _CLOSE).all() and (there[ends[:-1] + 1] == _OPEN).all())
+
+
+def _usable(ids: Sequence[str], texts: Sequence[str]) -> bool:
+    """Whether the ids are names that a label can hold, and no text is blank."""
+    return all(ids) and max(map(len, ids)) <= LONGEST_ID and "".join(ids).isprintable() and all(map(str.strip, texts))
 
 
 def _may_escape_controls(there: Bytes) -> bool:
@@ -167,14 +172,17 @@ def _most_names(there: Bytes) -> int:
     return int(np.count_nonzero(close | apart))
 
 
-def _count_names(records: Sequence[Mapping[str, object]], names: AbstractSet[str]) -> int:
-    """How many names the objects have, nested ones too; `names` are those of the outermost.
-
-    Raises:
-        RecursionError: One is nested too deeply.
-    """
-    nested = (record[name] for name in names - FIELDS for record in records if name in record)
-    return sum(map(len, records)) + sum(_names_in(value, 2) for value in nested)
+def _others_are_in_order(data: bytes, most_names: int, unused: dict[str, int]) -> bool:
+    """Whether what there is beside the fields that are used is in order too: no name twice, none nested too deeply."""
+    try:
+        records: list[dict[str, object]] = _objects.decode_lines(data)
+        names = sum(_names_in(record, 1) for record in records)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    if names != most_names:
+        return False
+    _note_unused(unused, records, range(1, len(records) + 1))
+    return True
 
 
 def _names_in(value: object, depth: int) -> int:
@@ -216,7 +224,7 @@ def _one_by_one(file: str, data: bytes, left_out: int, findings: Findings, unuse
             at.append(number)
             ids.append(identity)
             texts.append(body)
-    return rows, at, ids, texts
+    return rows, np.asarray(at, np.int32), ids, texts
 
 
 def _object(file: str, number: int, line: str, findings: Findings) -> dict[str, Any] | None:
