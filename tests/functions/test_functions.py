@@ -7,7 +7,7 @@ from pathlib import Path
 
 import functions_framework
 import pytest
-from support.data import dataset
+from support.data import dataset, labels
 from support.world import ENVIRONMENT, World
 
 from dropforge import bootstrap, wire
@@ -135,6 +135,32 @@ class TestConsole:
         assert "<script>" not in page
         assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
         assert "test_label.tsv:3" in page
+
+    def test_a_finding_shows_the_line_and_marks_the_place(self, functions, world):
+        bad = dataset()["test_label.tsv"].replace(b"q41\td1\t3", b"q41\td1\t0.5")
+        world.land(world.put("topics", dataset() | {"test_label.tsv": bad}))
+        [run] = world.ledger.summaries()
+        page = functions["console"].get(f"/runs/{run.id}").text
+        assert "test_label.tsv:3:8" in page
+        assert "<mark>0</mark>.5</pre>" in page
+
+    def test_the_whole_report_of_a_run_is_there(self, functions, world):
+        rows = [("q1", f"nowhere-{n}", 1) for n in range(50)]
+        world.land(world.put("topics", dataset() | {"test_label.tsv": labels(rows)}))
+        [run] = world.ledger.summaries()
+        page = functions["console"].get(f"/runs/{run.id}").text
+        assert f'<a href="/runs/{run.id}/report.json">' in page
+        report = functions["console"].get(f"/runs/{run.id}/report.json")
+        assert report.content_type == "application/json"
+        assert report.json["counts"]["labels-unknown-document"] == 50
+        assert len(report.json["findings"]) == sum(report.json["counts"].values())
+        assert functions["console"].get("/runs/nobody/report.json").status_code == 404
+
+    def test_a_report_that_was_removed_is_not_found(self, functions, world):
+        world.land(world.put("topics", dataset()))
+        [run] = world.ledger.summaries()
+        world.state.delete(f"runs/{run.id}/report.json")
+        assert functions["console"].get(f"/runs/{run.id}/report.json").status_code == 404
 
     @pytest.mark.parametrize("address", ["http://127.0.0.1:1", "us-central1-aiplatform.googleapis.com"])
     def test_a_deployed_runs_page_shows_what_came_of_it(self, functions, address):

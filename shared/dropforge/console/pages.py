@@ -13,8 +13,10 @@ from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import Map, Rule
 
 from dropforge import bootstrap
-from dropforge.domain.errors import DropforgeError
+from dropforge.domain.errors import DropforgeError, Missing
+from dropforge.domain.messages import in_words
 from dropforge.domain.runs import SETTLED, State
+from dropforge.reports.summary import place_of
 
 _SHOWN_RUNS = 200
 _GOOD = frozenset({State.DEPLOYED})
@@ -40,6 +42,8 @@ def respond(request: Request) -> Response:
         answer = Response(body, content_type=kind)
     except HTTPException as error:
         answer = _page(error.code or 500, error.name, "There is no such run or page.")
+    except Missing:
+        answer = _page(404, "Not Found", "It has been removed from the state bucket.")
     except DropforgeError as error:
         answer = _page(503, "Not available just now", str(error))
     answer.headers.update(_SECURITY)
@@ -68,6 +72,15 @@ def _run(run_id: str) -> tuple[str, str]:
     return _rendered("run.html", run=run, links=bootstrap.ports().settings.links.of(run))
 
 
+def _report(run_id: str) -> tuple[bytes, str]:
+    run = bootstrap.ports().ledger.load(run_id)
+    if run is None or run.checked is None:
+        raise NotFound
+    state = bootstrap.ports().state
+    report, _ = state.read(run.checked.report.removeprefix(f"gs://{state.bucket}/"))
+    return report, "application/json"
+
+
 def _style() -> tuple[str, str]:
     source, _, _ = PackageLoader("dropforge.console").get_source(_templates, "style.css")
     return source, "text/css; charset=utf-8"
@@ -77,7 +90,7 @@ def _health() -> tuple[str, str]:
     return "ok\n", "text/plain; charset=utf-8"
 
 
-def _route(path: str, page: Callable[..., tuple[str, str]]) -> Rule:
+def _route(path: str, page: Callable[..., tuple[str | bytes, str]]) -> Rule:
     return Rule(path, endpoint=page, methods=["GET", "HEAD"])
 
 
@@ -85,6 +98,7 @@ _ROUTES = Map(
     [
         _route("/", _runs),
         _route("/runs/<run_id>", _run),
+        _route("/runs/<run_id>/report.json", _report),
         _route("/style.css", _style),
         _route("/health", _health),
     ]
@@ -99,4 +113,10 @@ def _tone(state: State) -> str:
     return "good" if state in _GOOD else "bad" if state in _BAD else "plain" if state in SETTLED else "busy"
 
 
-_templates.filters |= {"moment": _moment, "tone": _tone, "words": lambda state: state.replace("_", " ")}
+_templates.filters |= {
+    "amounts": in_words,
+    "moment": _moment,
+    "place": place_of,
+    "tone": _tone,
+    "words": lambda state: state.replace("_", " "),
+}
