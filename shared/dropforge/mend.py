@@ -21,7 +21,7 @@ from dropforge.domain.errors import Refused
 from dropforge.domain.text import printable, shortened
 from dropforge.domain.validator.blocks import LONGEST_LINE
 from dropforge.domain.validator.labels import HEADER
-from dropforge.domain.validator.records import identity_in
+from dropforge.domain.validator.record import identity_in
 
 MOST_LINES = 10  # named of each change
 MOST_STRAYS = 20

@@ -60,7 +60,7 @@ def test_only_the_wire_knows_json():
         for path in modules("shared/dropforge")
         if any(name.split(".")[0] in {"json", "msgspec", "orjson"} for name in imports_of(path))
     }
-    assert knowing == {"wire.py", "records.py", "probe.py", "settings.py"}
+    assert knowing == {"wire.py", "record.py", "records.py", "probe.py", "settings.py"}
 
 
 def test_only_three_modules_read_the_environment():

@@ -1,13 +1,13 @@
 """What is wrong with a dataset, told so that its owner can mend it: which rule, where, why, and what to do."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from dropforge.domain.datasets import KNOWN
 from dropforge.domain.rules import RULES, Severity
-from dropforge.domain.text import printable, shortened
+from dropforge.domain.text import TAB, printable, shortened
 
 Verdict = Literal["accepted", "rejected"]
 MOST_KEPT = 1_000
@@ -174,8 +174,8 @@ def excerpt_of(source: bytes | str, column: int) -> tuple[str, int]:
     line = source if isinstance(source, str) else source.decode("utf-8", "backslashreplace")
     begin = max(column - 1 - _BEFORE, 0) if column else 0
     before, after = line[begin : max(column - 1, 0)], line[max(column - 1, begin) : begin + _EXCERPT]
-    head = ("…" if begin else "") + printable(before)
-    tail = printable(after) + ("…" if begin + _EXCERPT < len(line) else "")
+    head = ("…" if begin else "") + printable(before.replace("\t", TAB))
+    tail = printable(after.replace("\t", TAB)) + ("…" if begin + _EXCERPT < len(line) else "")
     return head + tail, len(head) + 1 if column else 0
 
 
@@ -184,7 +184,15 @@ def quoted(value: object) -> str:
     return f'"{printable(shortened(str(value), _SHOWN))}"'
 
 
-def first(findings: Iterable[Finding], count: int) -> tuple[Finding, ...]:
-    """The first `count` findings, errors before warnings before notes."""
+def chosen(findings: Sequence[Finding], most: int) -> tuple[Finding, ...]:
+    """At most so many, in their order: errors before warnings before notes, the codes of a severity in turns.
+
+    A thousand findings of one code leave room for the first of another.
+    """
     order = list(Severity)
-    return tuple(sorted(findings, key=lambda finding: order.index(finding.severity))[:count])
+    earlier: Counter[str] = Counter()
+    turns: list[tuple[int, int, int]] = []
+    for place, finding in enumerate(findings):
+        turns.append((order.index(finding.severity), earlier[finding.code], place))
+        earlier[finding.code] += 1
+    return tuple(findings[place] for place in sorted(place for *_, place in sorted(turns)[:most]))

@@ -11,7 +11,7 @@ from enum import StrEnum
 from dropforge.domain import events
 from dropforge.domain.datasets import CORPUS, QUERIES
 from dropforge.domain.events import Event, RunEvent
-from dropforge.domain.findings import Finding, quoted
+from dropforge.domain.findings import Finding, chosen, quoted
 from dropforge.domain.rules import RULES, Severity
 from dropforge.domain.runs import Verdict
 from dropforge.domain.text import printable
@@ -95,20 +95,6 @@ def _sizes(rows: Mapping[str, int]) -> tuple[tuple[str, str], ...]:
         ("Queries", f"{rows.get(QUERIES, 0):,}"),
         ("Labels", f"{labels:,}"),
     )
-
-
-def chosen(findings: Sequence[Finding], most: int) -> tuple[Finding, ...]:
-    """At most so many, in their order: errors before warnings before notes, the codes of a severity in turns.
-
-    A thousand findings of one code leave room for the first of another.
-    """
-    order = list(Severity)
-    earlier: Counter[str] = Counter()
-    turns: list[tuple[int, int, int]] = []
-    for place, finding in enumerate(findings):
-        turns.append((order.index(finding.severity), earlier[finding.code], place))
-        earlier[finding.code] += 1
-    return tuple(findings[place] for place in sorted(place for *_, place in sorted(turns)[:most]))
 
 
 def _told(findings: Sequence[Finding], counts: Mapping[str, int]) -> tuple[str, ...]:

@@ -85,7 +85,7 @@ class Checked:
 
     Attributes:
         counts: How often each code was found.
-        findings: The first few, errors first; the whole report lies at `report`.
+        findings: A few of each kind, errors first; the whole report lies at `report`.
         rows: Data rows in each file.
         report: `gs://` address of the complete report.
     """

@@ -1,5 +1,7 @@
 """Text from outside, made safe to show."""
 
+TAB = "⇥"  # how a tab is shown: in one cell, and not to be taken for spaces
+
 
 def printable(text: str) -> str:
     r"""The text with every control character and line end written as an escape such as `\x1b`: a terminal obeys none.

@@ -7,8 +7,8 @@ import posixpath
 from collections.abc import Mapping
 from pathlib import PurePath
 
-from dropforge.domain.findings import Finding, Report
-from dropforge.domain.messages import chosen, counted, sentence_of
+from dropforge.domain.findings import Finding, Report, chosen
+from dropforge.domain.messages import counted, sentence_of
 from dropforge.domain.rules import Severity
 from dropforge.domain.text import printable
 from dropforge.reports.summary import outcome_of

@@ -7,8 +7,7 @@ Whatever a dataset can influence stands in code spans: no link, mention, referen
 import re
 from collections.abc import Iterator
 
-from dropforge.domain.findings import Finding, Report
-from dropforge.domain.messages import chosen
+from dropforge.domain.findings import Finding, Report, chosen
 from dropforge.domain.rules import RULES
 from dropforge.domain.text import shortened
 from dropforge.reports.summary import by_code, codes_of, harmless, outcome_of, place_of

@@ -11,7 +11,6 @@ from dropforge.domain.text import printable
 # CI runners obey `##[command]` and `##vso[command]` anywhere in a line of a log: the second mark is written as an escape.
 COMMAND = re.compile(r"(?<=#)#(?=\w*\[)")
 ESCAPED_MARK = r"\x23"
-TAB = "⇥"  # how a tab is shown: in one cell, and not to be taken for spaces
 
 _ORDER: Mapping[Severity, int] = {severity: place for place, severity in enumerate(Severity)}
 

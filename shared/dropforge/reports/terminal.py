@@ -7,10 +7,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from dropforge.domain.findings import Finding, Report
-from dropforge.domain.messages import chosen, counted
+from dropforge.domain.findings import Finding, Report, chosen
+from dropforge.domain.messages import counted
 from dropforge.domain.rules import Rule, Severity
-from dropforge.reports.summary import COMMAND, ESCAPED_MARK, TAB, by_code, codes_of, harmless, outcome_of, place_of
+from dropforge.domain.text import TAB
+from dropforge.reports.summary import COMMAND, ESCAPED_MARK, by_code, codes_of, harmless, outcome_of, place_of
 
 SHOWN = 20
 

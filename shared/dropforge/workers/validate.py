@@ -9,7 +9,7 @@ from dropforge import wire
 from dropforge.domain import datasets, events
 from dropforge.domain.datasets import MANIFEST, NAME, TEST_LABELS, TUNING, Folder, place_of
 from dropforge.domain.errors import Missing, Permanent, Unreadable
-from dropforge.domain.findings import Findings, Report, first
+from dropforge.domain.findings import Findings, Report, chosen
 from dropforge.domain.runs import Checked, Run, State, Step
 from dropforge.domain.tuning import Tuning
 from dropforge.domain.versions import run_id_of, version_of
@@ -197,7 +197,7 @@ class Intake:
         self.state.write(name, wire.report(report), replacing=None)
         return Checked(
             counts=report.counts,
-            findings=first(report.findings, _SHOWN_FINDINGS),
+            findings=chosen(report.findings, _SHOWN_FINDINGS),
             rows=report.rows,
             report=f"gs://{self.state.bucket}/{name}",
         )

@@ -16,7 +16,8 @@ from dropforge.domain.validator.keys import Index, Keys, Numbers, keys_of
 from dropforge.domain.validator.labels import cells_of
 from dropforge.domain.validator.likeness import Sketches, agree
 from dropforge.domain.validator.parts import Labels, Part, Records
-from dropforge.domain.validator.records import FIELDS, MOST_UNUSED, identity_in
+from dropforge.domain.validator.record import FIELDS, identity_in
+from dropforge.domain.validator.records import MOST_UNUSED
 
 _TOLD_FOREIGN = 0.01  # share of the texts
 _APART = np.int64(0x9E3779B97F4A7C15 - (1 << 64))  # odd, so that (q, d) and (d, q) have different keys

@@ -4,32 +4,33 @@ The proof takes what a parser in C and a few operations over all bytes can tell;
 slow reading, which alone tells faults. So the fast way may only ever be too strict, never too lenient.
 """
 
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
-from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from dropforge.domain.catalogue import LIMITS
-from dropforge.domain.findings import Findings, quoted
+from dropforge.domain.findings import Findings
 from dropforge.domain.validator.blocks import Block
 from dropforge.domain.validator.keys import Numbers, keys_of
 from dropforge.domain.validator.likeness import likeness
 from dropforge.domain.validator.parts import Records, lines_of, plain
+from dropforge.domain.validator.record import (
+    CONTROL,
+    FIELDS,
+    LONGEST_ID,
+    identity_in,
+    identity_of,
+    names_in,
+    object_in,
+    text_of,
+)
 
-LONGEST_ID = 512  # characters
-DEEPEST = 100  # levels of nesting
 BYTES_A_TOKEN = 4  # an estimate: English has some four letters a token, Chinese one or two a token of three bytes each
-FIELDS = frozenset({"_id", "text", "title"})
 MOST_UNUSED = 20
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
-_ESCAPE = re.compile(r"\\u00[01]|\\[bf]")
-_HALF = re.compile(r"\\u[dD][89a-fA-F]")  # of a character beyond U+FFFF: half a pair of escapes
-_IDENTITY = re.compile(r'"_id"\s*:\s*("(?:[^"\\]|\\.)*")')
 # Three letters in a row that are neither Latin nor marks, symbols or pictures.
 _FOREIGN = re.compile("[^\x00-\u036f\u1e00-\u1eff\u2000-\u2bff\ufb00-\ufb06\ufe00-\ufe0f\U0001f000-\U0001faff]{3}")
 _QUOTE, _COLON, _BACKSLASH, _OPEN, _CLOSE, _LINE_END = b'":\\{}\n'
@@ -86,15 +87,6 @@ def inspect(file: str, block: Block, source: Callable[[], bytes], *, most_tokens
     return part
 
 
-def identity_in(line: str) -> str:
-    """The `_id` of a line, even of one that is broken elsewhere; empty where none can be made out."""
-    found = _IDENTITY.search(line)
-    try:
-        return str(json.loads(found[1])) if found else ""
-    except ValueError:
-        return ""
-
-
 def _tell_long(file: str, part: Records, texts: Sequence[str], most_tokens: int) -> None:
     most = most_tokens * BYTES_A_TOKEN
     if max(map(len, texts), default=0) * 4 <= most:  # a character has at most four bytes
@@ -132,7 +124,7 @@ def _at_once(data: bytes, ends: NDArray[np.intp], unused: dict[str, int]) -> Row
     titles = [title for title in map(attrgetter("title"), records) if title is not msgspec.UNSET]
     if len(records) != len(ends) or not _usable(ids, texts):
         return None
-    if b"\\" in data and _may_escape_controls(there) and any(map(_CONTROL.search, (*texts, *titles))):
+    if b"\\" in data and _may_escape_controls(there) and any(map(CONTROL.search, (*texts, *titles))):
         return None
     names = _most_names(there)
     if names != 2 * len(records) + len(titles) and not _others_are_in_order(data, names, unused):
@@ -176,7 +168,7 @@ def _others_are_in_order(data: bytes, most_names: int, unused: dict[str, int]) -
     """Whether what there is beside the fields that are used is in order too: no name twice, none nested too deeply."""
     try:
         records: list[dict[str, object]] = _objects.decode_lines(data)
-        names = sum(_names_in(record, 1) for record in records)
+        names = sum(names_in(record) for record in records)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return False
     if names != most_names:
@@ -185,25 +177,7 @@ def _others_are_in_order(data: bytes, most_names: int, unused: dict[str, int]) -
     return True
 
 
-def _names_in(value: object, depth: int) -> int:
-    """How many names a value holds, itself at this depth.
-
-    Raises:
-        RecursionError: It is nested too deeply.
-    """
-    if not isinstance(value, dict | list):
-        return 0
-    if depth > DEEPEST:
-        raise RecursionError
-    names, inner = (len(value), value.values()) if isinstance(value, dict) else (0, value)
-    return names + sum(_names_in(one, depth + 1) for one in inner)
-
-
 # One by one
-
-
-class _TwiceError(ValueError):
-    """A name stands twice in one object."""
 
 
 def _one_by_one(file: str, data: bytes, left_out: int, findings: Findings, unused: dict[str, int]) -> Rows:
@@ -212,95 +186,16 @@ def _one_by_one(file: str, data: bytes, left_out: int, findings: Findings, unuse
     at, ids, texts = list[int](), list[str](), list[str]()
     for number, line, text in lines_of(file, data, left_out, findings):
         rows += 1
-        record = None if text is None else _object(file, number, text, findings)
+        record = None if text is None else object_in(file, number, text, findings)
         if record is None or text is None:
             # Its labels would point nowhere, which is not the fault.
             identity, body = identity_in(text or line.decode("utf-8", "replace")), ""
         else:
             _note_unused(unused, [record], [number])
-            identity = _identity(file, number, text, record, findings)
-            body = _body(file, number, text, record, findings)
+            identity = identity_of(file, number, text, record, findings)
+            body = text_of(file, number, text, record, findings)
         if identity:
             at.append(number)
             ids.append(identity)
             texts.append(body)
     return rows, np.asarray(at, np.int32), ids, texts
-
-
-def _object(file: str, number: int, line: str, findings: Findings) -> dict[str, Any] | None:
-    code, what, column = "json-malformed", "", 0
-    try:
-        record = _one.decode(line)
-        if isinstance(record, dict):
-            if _HALF.search(line):
-                json.dumps(record, ensure_ascii=False).encode()
-            _names_in(record, 1)
-            return record
-        code = "json-not-an-object"
-    except RecursionError:
-        code = "json-too-deep"
-    except _TwiceError as error:
-        code, what = "json-duplicate-key", f"{quoted(error.args[0])} stands twice"
-        column = line.rfind(json.dumps(error.args[0], ensure_ascii=False)) + 1
-    except UnicodeEncodeError:
-        what, column = "half of a surrogate pair stands alone", _place(_HALF, line)
-    except json.JSONDecodeError as error:
-        what, column = f"not JSON: {error.msg[0].lower()}{error.msg[1:].removesuffix(' at')}", error.colno
-    except ValueError as error:
-        what = f"not JSON: {error}"
-    findings.add(code, file, number, what, column=column, source=line)
-    return None
-
-
-def _pairs(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
-    record = dict(pairs)
-    if len(record) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise _TwiceError(next(name for name in names if names.count(name) > 1))
-    return record
-
-
-def _refuse(constant: str) -> float:
-    raise ValueError(f"{constant} is no number of JSON's")
-
-
-# Numbers are in no field that is used: how large they are is nobody's business.
-_one = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_refuse, parse_int=len, parse_float=len)
-
-
-def _identity(file: str, number: int, line: str, record: Mapping[str, object], findings: Findings) -> str:
-    identity = record.get("_id")
-    column = line.find('"_id"') + 1
-    if not isinstance(identity, str) or not identity:
-        what = f"_id is {quoted(identity)}, not a text with something in it" if "_id" in record else "_id is missing"
-        findings.add("id-missing", file, number, what, column=column, source=line)
-        return ""
-    if not identity.isprintable() and any(ord(char) < 32 or ord(char) == 127 for char in identity):
-        what = f"_id {quoted(identity)} holds a control character, so no label can name it"
-        findings.add("id-unusable", file, number, what, column=column, source=line)
-    elif len(identity) > LONGEST_ID:
-        what = f"_id has {len(identity):,} characters; at most {LONGEST_ID} are taken"
-        findings.add("id-too-long", file, number, what, column=column, source=line)
-    return identity
-
-
-def _body(file: str, number: int, line: str, record: Mapping[str, object], findings: Findings) -> str:
-    text, title = record.get("text"), record.get("title", "")
-    if not isinstance(text, str) or not text.strip():
-        what = "is missing" if "text" not in record else "is empty" if isinstance(text, str) else "is no text"
-        findings.add("text-missing", file, number, f"text {what}", column=line.find('"text"') + 1, source=line)
-        text = ""
-    if not isinstance(title, str):
-        findings.add("title-not-text", file, number, column=line.find('"title"') + 1, source=line)
-        title = ""
-    for name, value in (("text", text), ("title", title)):
-        if found := _CONTROL.search(value):
-            code, char = ("text-nul", 0) if "\0" in value else ("text-control-character", ord(found[0]))
-            what = f"{name} holds the control character U+{char:04X}"
-            findings.add(code, file, number, what, column=_place(_ESCAPE, line), source=line)
-    return text
-
-
-def _place(pattern: re.Pattern[str], line: str) -> int:
-    found = pattern.search(line)
-    return found.start() + 1 if found else 0
