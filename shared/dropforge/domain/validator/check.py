@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import BinaryIO, Protocol
 
-from dropforge.domain.catalogue import LIMITS, Limits
+from dropforge.domain.catalogue import BASE_MODELS, LIMITS, Limits
 from dropforge.domain.datasets import CORPUS, QUERIES, TEST_LABELS, TRAINING_LABELS, VALIDATION_LABELS
 from dropforge.domain.findings import Findings, Report
 from dropforge.domain.tuning import Tuning
 from dropforge.domain.validator import labels, records
-from dropforge.domain.validator.blocks import Block, blocks
+from dropforge.domain.validator.blocks import Block, blocks, keep_freed_memory
 from dropforge.domain.validator.dataset import Dataset, Kind
 from dropforge.domain.validator.judge import judge
 
@@ -60,6 +60,7 @@ def check(
         inspection: Where the blocks are inspected.
         progress: Is told how many bytes have been taken in since it was told last.
     """
+    keep_freed_memory()
     dataset = Dataset(tuning, findings, limits)
 
     def seen(parts: Iterator[Kind]) -> Iterator[Kind]:
@@ -67,7 +68,8 @@ def check(
             yield part
             progress(part.size)
 
-    inspect_records = partial(records.inspect, most_tokens=limits.most_tokens)
+    english = BASE_MODELS[tuning.base_model].english
+    inspect_records = partial(records.inspect, most_tokens=limits.most_tokens, english=english)
     for name in (CORPUS, QUERIES):
         if name in files:
             dataset.take_records(name, seen(inspection(inspect_records, name, files[name])))

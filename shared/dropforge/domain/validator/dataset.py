@@ -7,7 +7,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from dropforge.domain.catalogue import BASE_MODELS, Limits, suggestion
+from dropforge.domain.catalogue import Limits, suggestion
 from dropforge.domain.datasets import CORPUS, QUERIES
 from dropforge.domain.findings import Findings, quoted
 from dropforge.domain.rules import RULES
@@ -32,7 +32,7 @@ class Shelf:
     def __init__(self, most: int) -> None:
         self.ids = Index(most)
         self.texts = Index(most)
-        self.lines: Numbers = np.zeros(most + 1, np.int32)  # by number of id; number 0 is nobody
+        self.lines: Numbers = np.zeros(most + 1, np.int32)  # by number of id, like the next three; number 0 is nobody
         self.text_of: Keys = np.zeros(most + 1, np.int64)
         self.sketch_of: Sketches = np.zeros(most + 1, np.uint64)
         self.same_text: Numbers = np.zeros(most + 1, np.int32)  # the number of its text
@@ -97,7 +97,7 @@ class Dataset:
             many = f"{rows:,} records" if rows <= high else f"more than {high:,} records"
             hint = "Add records." if rows < low else "Remove records."
             self.findings.add("size-rows", file, 0, f"{many}, but Vertex takes {low:,} to {high:,}", hint=hint)
-        if BASE_MODELS[self.tuning.base_model].english and foreign > rows * _TOLD_FOREIGN:
+        if foreign > rows * _TOLD_FOREIGN:
             what = f"{foreign:,} of {rows:,} texts, the first here, are not in Latin script, and the base model"
             self.findings.add("text-script", file, first_foreign, f"{what} {self.tuning.base_model} is for English")
 
@@ -143,31 +143,33 @@ class Dataset:
 
     def _shelve(self, file: str, before: int, part: Records, shelf: Shelf) -> None:
         """Put the records on the shelf, and tell which ids and texts stand there already."""
+        begin = len(shelf) + 1
         numbers, new = shelf.ids.add(part.ids)
-        at = before + part.at
-        shelf.lines[numbers[new]] = at[new]
+        mine = slice(begin, len(shelf) + 1)
+        shelf.lines[mine] = before + part.at[new]
 
         def id_twice(place: int) -> str:
             what = f"_id {quoted(identity_in(part.line(int(part.at[place]))))}"
             return f"{what} stands on line {shelf.lines[numbers[place]]} already"
 
         self._tell_each("id-duplicate", file, before, part, ~new, id_twice)
-        written = numbers[new]
         keys, sketches = part.texts.keys[new], part.texts.sketches[new]
-        shelf.text_of[written], shelf.sketch_of[written] = keys, sketches
+        shelf.text_of[mine], shelf.sketch_of[mine] = keys, sketches
         texts, first = shelf.texts.add(keys)
-        shelf.first_with[texts[first]] = written[first]
-        earlier = shelf.first_with[texts]
-        alike = (keys != 0) & agree(sketches, shelf.sketch_of[earlier])
-        shelf.same_text[written] = np.where(alike, texts, 0)
-        text_twice = np.zeros(len(at), np.bool_)
-        text_twice[np.flatnonzero(new)[alike & ~first]] = True
+        shelf.first_with[texts[first]] = np.flatnonzero(first) + begin
+        texts[keys == 0] = 0
+        again = np.flatnonzero(~first & (texts > 0))
+        alike = agree(sketches[again], shelf.sketch_of[shelf.first_with[texts[again]]])
+        texts[again[~alike]] = 0
+        shelf.same_text[mine] = texts
+        twice = np.zeros(len(new), np.bool_)
+        twice[np.flatnonzero(new)[again[alike]]] = True
 
         def same_text(place: int) -> str:
             nearly = "nearly " if part.texts.sketches[place] else ""
             return f"{nearly}the same text as on line {shelf.lines[shelf.first_with[shelf.same_text[numbers[place]]]]}"
 
-        self._tell_each("text-duplicate", file, before, part, text_twice, same_text)
+        self._tell_each("text-duplicate", file, before, part, twice, same_text)
 
     def _tell_each(
         self, code: str, file: str, before: int, part: Part, which: Flags, what: Callable[[int], str], column: int = 0

@@ -9,6 +9,8 @@ from collections.abc import Collection
 import numpy as np
 from numpy.typing import NDArray
 
+_SECRET = np.uint64(hash("Index") & 0xFFFFFFFFFFFFFFFF | 1)
+
 Keys = NDArray[np.int64]
 Numbers = NDArray[np.int32]
 
@@ -23,9 +25,10 @@ class Index:
 
     def __init__(self, most: int) -> None:
         """Make room for so many keys. What is not used costs no memory: the pages stay untouched."""
+        bits = max(2 * most, 16).bit_length()
         self._keys: Keys = np.empty(most + 1, np.int64)  # by number
-        self._slots: Numbers = np.zeros(1 << max(2 * most, 16).bit_length(), np.int32)
-        self._mask = np.int64(len(self._slots) - 1)
+        self._slots: Numbers = np.zeros(1 << bits, np.int32)
+        self._shift, self._mask = np.uint64(64 - bits), np.uint64((1 << bits) - 1)
         self._count = 0
 
     def __len__(self) -> int:
@@ -33,11 +36,11 @@ class Index:
 
     def numbers_of(self, keys: Keys) -> Numbers:
         """The number of each key; 0 where it has none."""
-        slots = keys & self._mask
+        slots, steps = self._ways(keys)
         found: Numbers = self._slots[slots]
         wrong = np.flatnonzero((found > 0) & (self._keys[found] != keys))
         while len(wrong):  # another key's slot: the next one may be right
-            slots[wrong] = (slots[wrong] + 1) & self._mask
+            slots[wrong] = (slots[wrong] + steps[wrong]) & self._mask
             found[wrong] = there = self._slots[slots[wrong]]
             wrong = wrong[(there > 0) & (self._keys[there] != keys[wrong])]
         return found
@@ -63,10 +66,16 @@ class Index:
         given = numbers = np.arange(self._count + 1, self._count + len(keys) + 1, dtype=np.int32)
         self._keys[numbers] = keys
         self._count += len(keys)
-        slots = keys & self._mask
+        slots, steps = self._ways(keys)
         while len(numbers):
             free = self._slots[slots] == 0
             self._slots[slots[free]] = numbers[free]
             left = self._slots[slots] != numbers  # taken before, or by another of these
-            numbers, slots = numbers[left], (slots[left] + 1) & self._mask
+            numbers, steps = numbers[left], steps[left]
+            slots = (slots[left] + steps) & self._mask
         return given
+
+    def _ways(self, keys: Keys) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+        """The slot in which to look for each key first, and how far on to look next."""
+        mixed = keys.view(np.uint64) * _SECRET
+        return mixed >> self._shift, mixed & self._mask | np.uint64(1)

@@ -7,14 +7,14 @@ import numpy as np
 
 from dropforge.domain.findings import Findings, quoted
 from dropforge.domain.validator.blocks import Block
-from dropforge.domain.validator.keys import keys_of
+from dropforge.domain.validator.keys import Numbers, keys_of
 from dropforge.domain.validator.parts import Labels, lines_of, plain
 
 HEADER = "query-id\tcorpus-id\tscore"
 _SCORE = re.compile(r"[0-9]{1,9}")
 _TAB, _LINE_END, _FIRST_PRINTABLE = b"\t\n "
 
-Rows = tuple[Sequence[int], Sequence[str], Sequence[str], Sequence[int]]  # line, query, document, score
+Rows = tuple[Numbers, Sequence[str], Sequence[str], Sequence[int]]  # line, query, document, score
 
 
 def inspect(file: str, block: Block, source: Callable[[], bytes]) -> Labels:
@@ -35,7 +35,7 @@ def inspect(file: str, block: Block, source: Callable[[], bytes]) -> Labels:
         size=block.size,
         lines=data.count(b"\n"),
         rows=rows,
-        at=np.asarray(at, np.int32),
+        at=at,
         findings=findings,
         crlf=crlf,
         queries=keys_of(queries),
@@ -70,8 +70,8 @@ def _at_once(data: bytes, *, headed: bool) -> tuple[int, Rows] | None:
     if not all(queries) or not all(documents) or not all(map(_SCORE.fullmatch, distinct)):
         return None
     scores = list(map({score: int(score) for score in distinct}.__getitem__, written))
-    before = 1 if headed else 0
-    return len(queries), (range(before + 1, before + len(queries) + 1), queries, documents, scores)
+    at = np.arange(1, len(queries) + 1, dtype=np.int32) + np.int32(headed)
+    return len(queries), (at, queries, documents, scores)
 
 
 def _columns(body: bytes) -> int:
@@ -107,7 +107,7 @@ def _one_by_one(file: str, data: bytes, left_out: int, findings: Findings, *, he
             queries.append(label[0])
             documents.append(label[1])
             scores.append(label[2])
-    return rows, (at, queries, documents, scores)
+    return rows, (np.asarray(at, np.int32), queries, documents, scores)
 
 
 def _begins_with_a_label(file: str, number: int, line: str, findings: Findings) -> bool:

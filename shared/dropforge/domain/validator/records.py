@@ -31,6 +31,7 @@ from dropforge.domain.validator.record import (
 
 BYTES_A_TOKEN = 4  # an estimate: English has some four letters a token, Chinese one or two a token of three bytes each
 MOST_UNUSED = 20
+_JUDGED = 100  # characters of a text: they show its script
 # Three letters in a row that are neither Latin nor marks, symbols or pictures.
 _FOREIGN = re.compile("[^\x00-\u036f\u1e00-\u1eff\u2000-\u2bff\ufb00-\ufb06\ufe00-\ufe0f\U0001f000-\U0001faff]{3}")
 _QUOTE, _COLON, _BACKSLASH, _OPEN, _CLOSE, _LINE_END = b'":\\{}\n'
@@ -52,7 +53,14 @@ _records = msgspec.json.Decoder(_Record)
 _objects = msgspec.json.Decoder(dict[str, object])
 
 
-def inspect(file: str, block: Block, source: Callable[[], bytes], *, most_tokens: int = LIMITS.most_tokens) -> Records:
+def inspect(
+    file: str,
+    block: Block,
+    source: Callable[[], bytes],
+    *,
+    most_tokens: int = LIMITS.most_tokens,
+    english: bool = True,
+) -> Records:
     """Inspect a block of records.
 
     Args:
@@ -60,6 +68,7 @@ def inspect(file: str, block: Block, source: Callable[[], bytes], *, most_tokens
         block: Whole lines.
         source: Gives the block's bytes again, should somebody ask.
         most_tokens: Of a text; what is over is cut off by the model.
+        english: Whether the model knows English only, so that texts in other scripts are to be counted.
     """
     findings = Findings()
     data, crlf = plain(file, block, findings)
@@ -68,7 +77,7 @@ def inspect(file: str, block: Block, source: Callable[[], bytes], *, most_tokens
     found = None if block.left_out else _at_once(data, ends, unused)
     rows, at, ids, texts = found or _one_by_one(file, data, block.left_out, findings, unused)
     wide = [place for place, is_ascii in enumerate(map(str.isascii, texts)) if not is_ascii]
-    foreign = [place for place in wide if _FOREIGN.search(texts[place])]
+    foreign = [place for place in wide if english and _FOREIGN.search(texts[place], 0, _JUDGED)]
     part = Records(
         source=source,
         size=block.size,
