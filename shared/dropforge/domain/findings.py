@@ -163,8 +163,8 @@ def _fair(held: Sequence[Sequence[Finding]], room: int) -> list[Finding]:
 _ORDER: Mapping[str, int] = {name: place for place, name in enumerate(KNOWN)}
 
 
-def _place(finding: Finding) -> tuple[int, str, int, int]:
-    return _ORDER.get(finding.file, len(KNOWN)), finding.file, finding.line, finding.column
+def _place(finding: Finding) -> tuple[int, str, int, int, str]:
+    return _ORDER.get(finding.file, len(KNOWN)), finding.file, finding.line, finding.column, finding.code
 
 
 def excerpt_of(source: bytes | str, column: int) -> tuple[str, int]:

@@ -114,23 +114,21 @@ def resolve(text: bytes | None, bounds: Bounds, today: date, findings: Findings)
         source = lines[line - 1] if 0 < line <= len(lines) else ""
         findings.add(code, TUNING, line, what, hint=hint, column=column, source=source)
 
-    for key, value, line, column in _entries(text or b"", tell):
-        rule = _RULES.get(key)
-        if (first := seen.setdefault(key, line)) != line:
-            tell("tuning-duplicate-key", line, f"{quoted(key)} stands on line {first} already", column=1)
-        elif rule is None:
+    for entry in _entries(text or b"", tell):
+        key, value, rule = entry.key, entry.value, _RULES.get(entry.key)
+        if key in seen:
+            what = f"{quoted(key)} stands on line {seen[key]} already"
+            tell("tuning-duplicate-key", entry.line, what, column=entry.column)
+            continue
+        seen[key] = entry.line
+        if rule is None:
             what = f"{quoted(key)} is no setting{suggestion(key, _RULES)}"
-            tell("tuning-unknown-key", line, what, f"Use one of {', '.join(_RULES)}.", 1)
+            tell("tuning-unknown-key", entry.line, what, f"Use one of {', '.join(_RULES)}.", entry.column)
         elif not rule.holds(value):
             shown = quoted(value) if isinstance(value, str) else value
             what = f"{key} is {shown}, but takes {rule.wants}{_near(value, rule)}"
-            tell(
-                "tuning-bad-value",
-                line,
-                what,
-                f"Mend it, or leave the line out for {getattr(bounds.defaults, key)}.",
-                column,
-            )
+            hint = f"Mend it, or leave the line out for {getattr(bounds.defaults, key)}."
+            tell("tuning-bad-value", entry.line, what, hint, entry.value_column)
         else:
             tuning = replace(tuning, **{key: float(value) if key == "learning_rate_multiplier" else value})  # type: ignore[arg-type]
     for code, keys, what, hint in _refused(tuning, bounds, today):
@@ -153,8 +151,19 @@ def _near(value: object, rule: _Rule) -> str:
     return suggestion(value, rule.wants.removeprefix("one of ").split(", ")) if isinstance(value, str) else ""
 
 
-def _entries(text: bytes, tell: Callable[..., None]) -> list[tuple[str, object, int, int]]:
-    """Key, value, line and column of each entry: YAML's own reader, asked for positions."""
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A line `key: value`, and where its parts stand."""
+
+    key: str
+    value: object
+    line: int
+    column: int
+    value_column: int
+
+
+def _entries(text: bytes, tell: Callable[..., None]) -> list[_Entry]:
+    """Each entry: YAML's own reader, asked for positions."""
     try:
         root = yaml.compose(text.decode("utf-8"), Loader=yaml.SafeLoader)
     except UnicodeDecodeError as error:
@@ -174,7 +183,13 @@ def _entries(text: bytes, tell: Callable[..., None]) -> list[tuple[str, object, 
         tell("tuning-not-a-mapping", 1, "not a mapping")
         return []
     return [
-        (str(key.value), _scalar(value), key.start_mark.line + 1, value.start_mark.column + 1)
+        _Entry(
+            str(key.value),
+            _scalar(value),
+            key.start_mark.line + 1,
+            key.start_mark.column + 1,
+            value.start_mark.column + 1,
+        )
         for key, value in root.value
     ]
 

@@ -39,6 +39,11 @@ class Block:
         """Bytes of the file that it stands for."""
         return len(self.data) + self.left_out
 
+    @property
+    def may_be_in_order(self) -> bool:
+        """Whether no line can be too long."""
+        return not self.left_out and len(self.data) <= LONGEST_LINE
+
 
 def blocks(stream: BinaryIO, *, offset: int = 0, upto: int | None = None) -> Iterator[Block]:
     """Read a stream to its end, or `upto` an offset at which a line begins.

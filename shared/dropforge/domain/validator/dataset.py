@@ -67,7 +67,7 @@ class Dataset:
     findings: Findings
     limits: Limits
     shelves: dict[str, Shelf] = field(default_factory=dict)  # only of files that were read to their end
-    piles: dict[str, Pile] = field(default_factory=dict)
+    piles: dict[str, Pile] = field(default_factory=dict)  # the same, and that are not empty
     labels: int = 0
 
     def take_records(self, file: str, parts: Iterable[Records]) -> None:
@@ -97,7 +97,7 @@ class Dataset:
             many = f"{rows:,} records" if rows <= high else f"more than {high:,} records"
             hint = "Add records." if rows < low else "Remove records."
             self.findings.add("size-rows", file, 0, f"{many}, but Vertex takes {low:,} to {high:,}", hint=hint)
-        if foreign > rows * _TOLD_FOREIGN:
+        if foreign and foreign >= rows * _TOLD_FOREIGN:
             what = f"{foreign:,} of {rows:,} texts, the first here, are not in Latin script, and the base model"
             self.findings.add("text-script", file, first_foreign, f"{what} {self.tuning.base_model} is for English")
 
@@ -106,18 +106,21 @@ class Dataset:
         pile = Pile(self.shelves.get(QUERIES), self.shelves.get(CORPUS))
         pairs = Index(self.limits.most_labels)
         lines, scores = (np.zeros(self.limits.most_labels + 1, np.int32) for _ in range(2))  # by number of pair
-        rows = 0
+        rows = lines_read = 0
         for before, part in self._parts(file, parts):
             rows += part.rows
+            lines_read += part.lines
             if self.labels + rows > self.limits.most_labels:
                 break
             numbers, new = pairs.add(part.queries * _APART + part.documents)
             lines[numbers[new]], scores[numbers[new]] = before + part.at[new], part.scores[new]
             self._tell_pairs(file, before, part, ~new, lines[numbers], scores[numbers])
             self._count(file, before, part, new, pile)
+        else:
+            if lines_read:
+                self.piles[file] = pile
         self.findings.rows[file] = rows
         self.labels += rows
-        self.piles[file] = pile
 
     def _parts(self, file: str, parts: Iterable[Kind]) -> Iterator[tuple[int, Kind]]:
         """Each part with the number of lines before it; what it says of single lines is taken over here."""

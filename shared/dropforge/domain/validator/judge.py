@@ -5,44 +5,49 @@ import numpy as np
 from dropforge.domain.datasets import CORPUS, QUERIES, TEST_LABELS, TRAINING_LABELS, VALIDATION_LABELS
 from dropforge.domain.gate import FEWEST_TELLING_QUERIES
 from dropforge.domain.validator.dataset import Dataset, Flags, Pile
+from dropforge.domain.validator.keys import Numbers
 
 _FEWEST_SKEWED = 20  # labels; among fewer, half of them is no sign of anything
 
 
 def judge(dataset: Dataset) -> None:
     """Add to the dataset's findings what only shows when all its files have been taken in."""
-    _tell_sizes(dataset)
-    for file, pile in dataset.piles.items():
-        _tell_only_zero(dataset, file, pile)
+    if dataset.labels > dataset.limits.most_labels:
+        what = f"more than {dataset.limits.most_labels:,} labels in all files, but Vertex takes no more"
+        dataset.findings.add("size-labels", "", 0, what)
     training = dataset.piles.get(TRAINING_LABELS)
-    test = dataset.piles.get(TEST_LABELS)
-    validation = dataset.piles.get(VALIDATION_LABELS)
-    if training:
-        _tell_skew(dataset, training)
-    if training and validation and (both := np.count_nonzero(training.answered & validation.answered)):
-        of = np.count_nonzero(validation.answered)
-        what = f"{both:,} of {of:,} validation queries are in {TRAINING_LABELS} too"
-        dataset.findings.add("validation-queries-trained-on", VALIDATION_LABELS, 0, what)
-    if test:
-        _tell_test(dataset, test, training)
+    if training and CORPUS in dataset.shelves:
+        _tell_skew(dataset, "document", training.by_document)
+    if QUERIES in dataset.shelves:  # else nobody knows which queries there are
+        _tell_queries(dataset, training)
     if not dataset.findings.rejected:  # with labels that cannot be used these numbers would say little
         _tell_unlabelled(dataset)
 
 
-def _tell_sizes(dataset: Dataset) -> None:
+def _tell_queries(dataset: Dataset, training: Pile | None) -> None:
+    _tell_too_few(dataset)
+    for file, pile in dataset.piles.items():
+        _tell_only_zero(dataset, file, pile)
+    if training:
+        _tell_skew(dataset, "query", training.by_query)
+    if training and (validation := dataset.piles.get(VALIDATION_LABELS)):
+        both, of = (np.count_nonzero(those) for those in (training.answered & validation.answered, validation.answered))
+        if both:
+            what = f"{both:,} of {of:,} validation queries are in {TRAINING_LABELS} too"
+            dataset.findings.add("validation-queries-trained-on", VALIDATION_LABELS, 0, what)
+    if test := dataset.piles.get(TEST_LABELS):
+        _tell_test(dataset, test, training)
+
+
+def _tell_too_few(dataset: Dataset) -> None:
     limits, findings = dataset.limits, dataset.findings
-    if dataset.labels > limits.most_labels:
-        what = f"more than {limits.most_labels:,} labels in all files, but Vertex takes no more"
-        findings.add("size-labels", "", 0, what)
-    if QUERIES not in dataset.shelves:
-        return  # which queries there are is not known
     for file, pile in dataset.piles.items():
         answered = np.count_nonzero(pile.answered)
-        if findings.rows[file] and answered < limits.fewest_labelled_queries_in_a_file:
+        if answered < limits.fewest_labelled_queries_in_a_file:
             fewest = limits.fewest_labelled_queries_in_a_file
             what = f"queries that have a document: {answered}, but Vertex needs at least {fewest} in each file"
             findings.add("labels-too-few-queries", file, 0, what)
-    if dataset.piles:
+    if dataset.piles and dataset.labels <= limits.most_labels:
         answered = np.count_nonzero(np.logical_or.reduce([pile.answered for pile in dataset.piles.values()]))
         if answered < limits.fewest_labelled_queries_in_all:
             fewest = limits.fewest_labelled_queries_in_all
@@ -62,12 +67,10 @@ def _tell_only_zero(dataset: Dataset, file: str, pile: Pile) -> None:
         dataset.findings.add("labels-only-zero", file, first, many)
 
 
-def _tell_skew(dataset: Dataset, training: Pile) -> None:
-    for what, counts in (("document", training.by_document), ("query", training.by_query)):
-        labels, most = int(counts.sum()), int(counts.max())
-        if labels >= _FEWEST_SKEWED and most * 2 > labels:
-            message = f"one {what} holds {most:,} of {labels:,} labels"
-            dataset.findings.add("label-skew", TRAINING_LABELS, 0, message)
+def _tell_skew(dataset: Dataset, what: str, counts: Numbers) -> None:
+    labels, most = int(counts.sum()), int(counts.max())
+    if labels >= _FEWEST_SKEWED and most * 2 > labels:
+        dataset.findings.add("label-skew", TRAINING_LABELS, 0, f"one {what} holds {most:,} of {labels:,} labels")
 
 
 def _tell_test(dataset: Dataset, test: Pile, training: Pile | None) -> None:

@@ -28,7 +28,7 @@ def inspect(file: str, block: Block, source: Callable[[], bytes]) -> Labels:
     findings = Findings()
     data, crlf = plain(file, block, findings)
     is_first = not block.offset
-    found = None if block.left_out else _at_once(data, headed=is_first)
+    found = _at_once(data, headed=is_first) if block.may_be_in_order else None
     rows, (at, queries, documents, scores) = found or _one_by_one(file, data, block.left_out, findings, headed=is_first)
     return Labels(
         source=source,
@@ -46,8 +46,12 @@ def inspect(file: str, block: Block, source: Callable[[], bytes]) -> Labels:
 
 def cells_of(line: str) -> tuple[str, str, str]:
     """Query, document and score of a label, as they are written; a score left out is 1."""
-    cells = [*line.split("\t"), "1", "1"]
-    return cells[0].strip('"'), cells[1].strip('"'), cells[2]
+    query, document, score, *_ = [*line.split("\t"), "1", "1"]
+    return _unquoted(query), _unquoted(document), score
+
+
+def _unquoted(cell: str) -> str:
+    return cell[1:-1] if len(cell) > 1 and cell[0] == cell[-1] == '"' else cell
 
 
 # At once
@@ -145,12 +149,11 @@ def _label(file: str, number: int, line: str, findings: Findings) -> tuple[str, 
             what = f"no {('query', 'document')[which]} is named"
             findings.add("labels-empty-id", file, number, what, column=column, source=line)
             return None
-    quotes = [len(cell) > 1 and cell[0] == cell[-1] == '"' for cell in cells[:2]]
-    if any(quotes):
-        column = columns[quotes.index(True)]
-        findings.add("labels-quoted", file, number, column=column, source=line)
-    query, document = (cell[1:-1] if quote else cell for cell, quote in zip(cells[:2], quotes, strict=True))
-    score = [*cells, "1"][2]
+    query, document, score = cells_of(line)
+    for cell, named, column in zip(cells, (query, document), columns, strict=False):
+        if cell != named:
+            findings.add("labels-quoted", file, number, column=column, source=line)
+            break
     if not _SCORE.fullmatch(score):
         what = f"the score is {quoted(score)}, not a whole number from 0"
         findings.add("labels-score", file, number, what, column=columns[2], source=line)

@@ -28,6 +28,7 @@ _PASSED_OVER = bytes(byte for byte in range(128) if not chr(byte).isalnum())
 
 _OTHER_WIDTH = re.compile("[\uff10-\uff5a\uff66-\uff9f]")  # full-width Latin, half-width Katakana
 
+_QUOTE = ord('"')
 _SHINGLE = 16  # bytes
 _MARK = (
     22  # the last five bits of v, V, 6 and two of the bytes that go on a character: 0.8 % of English and of Japanese
@@ -60,24 +61,16 @@ class Likeness:
     sketches: Sketches
 
 
-def likeness(texts: Sequence[str], wide: Sequence[int], data: bytes, ends: NDArray[np.intp], at: Numbers) -> Likeness:
+def likeness(texts: Sequence[str], data: bytes, ends: NDArray[np.intp], at: Numbers) -> Likeness:
     """The likeness of texts.
-
-    A text is taken to be what its line ends with: nearly always it is, and where it is not, its copies have much the
-    same beside it.
 
     Args:
         texts: The texts.
-        wide: The places in `texts` of those that are not ASCII alone.
         data: The lines that they stand on, and others.
         ends: Where in it each line ends.
         at: The line of each text, from 1.
     """
-    bounds = np.empty((len(texts), 2), np.intp)
-    bounds[:, 0] = ends[at - 1] - len('"}') - np.fromiter(map(len, texts), np.intp, len(texts))
-    bounds[:, 1] = ends[at - 1] - _SHINGLE + 1
-    begins = np.append(0, ends[:-1] + 1)[at[wide] - 1]
-    bounds[wide, 0] = [data.find(b'"text"', begin) % len(data) for begin in begins.tolist()]
+    bounds = _bounds(texts, data, ends, at)
     sketched = bounds[:, 1] - bounds[:, 0] >= LONG
     if not sketched.any():
         return Likeness(keys_of(folded(texts)), np.zeros(len(texts), np.uint64))
@@ -87,6 +80,21 @@ def likeness(texts: Sequence[str], wide: Sequence[int], data: bytes, ends: NDArr
     short = [text for text, is_sketched in zip(texts, sketched.tolist(), strict=True) if not is_sketched]
     keys[~sketched], sketches[~sketched] = keys_of(folded(short)), 0
     return Likeness(keys, sketches)
+
+
+def _bounds(texts: Sequence[str], data: bytes, ends: NDArray[np.intp], at: Numbers) -> NDArray[np.intp]:
+    """Between which places of the data the shingles of each text begin.
+
+    A text is mostly what its line ends with, each letter a byte, so that its length says where it begins. Where no
+    quotation mark stands there, it is looked for.
+    """
+    bounds = np.empty((len(texts), 2), np.intp)
+    bounds[:, 0] = ends[at - 1] - len('"}') - np.fromiter(map(len, texts), np.intp, len(texts))
+    bounds[:, 1] = ends[at - 1] - _SHINGLE + 1
+    elsewhere = np.flatnonzero(np.frombuffer(data, np.uint8)[bounds[:, 0] - 1] != _QUOTE)
+    begins = np.append(0, ends[:-1] + 1)[at[elsewhere] - 1]
+    bounds[elsewhere, 0] = [data.find(b'"text"', begin) % len(data) for begin in begins.tolist()]
+    return bounds
 
 
 def agree(one: Sketches, other: Sketches) -> NDArray[np.bool_]:
@@ -116,10 +124,10 @@ def _sketched(data: bytes, bounds: NDArray[np.intp]) -> tuple[Keys, Sketches]:
     counts = np.maximum(ends - begins, 0)
     first = np.cumsum(counts) - counts
     within = np.repeat(begins - first, counts) + np.arange(counts.sum())
-    if not len(within):
-        return np.zeros(len(bounds), np.int64), np.zeros(len(bounds), np.uint64)
-    first = np.minimum(first, len(within) - 1)  # where there are none: of any, for it does not count
-    least = np.minimum.reduceat(np.multiply.outer(_ORDERS, _shingles(data, places[within])), first, axis=1)
+    # One more than there are, so that a line at the end without any has a place to begin too.
+    ordered = np.full((len(_ORDERS), len(within) + 1), -1, np.int32).view(np.uint32)
+    np.multiply.outer(_ORDERS, _shingles(data, places[within]), out=ordered[:, :-1])
+    least = np.minimum.reduceat(ordered, first, axis=1)
     keys = least[0] * _MIX[0] + least[1] * _MIX[1]
     keys[counts < _FEWEST_SHINGLES] = 0
     sketches = np.ascontiguousarray((least[2:] >> 8).astype(np.uint8).T).view(np.uint64)

@@ -83,11 +83,13 @@ def plain(file: str, block: Block, findings: Findings) -> tuple[bytes, int]:
     if not block.offset and data.startswith(_BOM):
         findings.add("bytes-bom", file, 1)
         data = data.removeprefix(_BOM)
+    found = data.find(b"\r\n") if b"\r" in data else -1
+    if found >= 0:
+        crlf = data.count(b"\n", 0, found) + 1
+        data = data.replace(b"\r\n", b"\n")
     if not data.endswith(b"\n"):
         data += b"\n"
-    if b"\r" not in data or (found := data.find(b"\r\n")) < 0:
-        return data, 0
-    return data.replace(b"\r\n", b"\n"), data.count(b"\n", 0, found) + 1
+    return data, crlf if found >= 0 else 0
 
 
 def lines_of(file: str, data: bytes, left_out: int, findings: Findings) -> Iterator[tuple[int, bytes, str | None]]:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -14,8 +14,11 @@ FIELDS = frozenset({"_id", "text", "title"})
 LONGEST_ID = 512  # characters
 DEEPEST = 100  # levels of nesting
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
-_ESCAPE = re.compile(r"\\u00[01]|\\[bf]")
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")  # of a character beyond U+FFFF: half a pair of escapes
+# An escape: a whole pair, or half of one, or any other.
+_ESCAPE = re.compile(r"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F]..)|u....|.)")
+# What matters of a line in perfect JSON: its texts, those of them that are names, and where objects begin and end.
+_TOKEN = re.compile(r'("(?:[^"\\]|\\.)*")(\s*:\s*)?|[{}\[\]]')
 _IDENTITY = re.compile(r'"_id"\s*:\s*("(?:[^"\\]|\\.)*")')
 _LONGEST_SHOWN = 80  # characters of a value
 
@@ -61,11 +64,12 @@ def object_in(file: str, number: int, line: str, findings: Findings) -> dict[str
         code = "json-not-an-object"
     except RecursionError:
         code = "json-too-deep"
-    except _TwiceError as error:
-        code, what = "json-duplicate-key", f"{quoted(error.args[0])} stands twice"
-        column = line.rfind(json.dumps(error.args[0], ensure_ascii=False)) + 1
+    except _TwiceError:
+        code, (name, column) = "json-duplicate-key", _twice_in(line)
+        what = f"{quoted(name)} stands twice"
     except UnicodeEncodeError:
-        what, column = "half of a surrogate pair stands alone", _column_of(_HALF, line)
+        alone = next((escape for escape in _ESCAPE.finditer(line) if escape[1]), None)
+        what, column = "half of a surrogate pair stands alone", alone.start() + 1 if alone else 0
     except _ConstantError as error:
         what = f"not JSON: {error.args[0]} is no number of JSON's"
         column = _column_of(re.compile(rf"(?<=[:\[,\s]){re.escape(error.args[0])}"), line)
@@ -107,7 +111,7 @@ def text_of(file: str, number: int, line: str, record: Mapping[str, object], fin
         if found := CONTROL.search(value):
             code, char = ("text-nul", 0) if "\0" in value else ("text-control-character", ord(found[0]))
             what = f"{name} holds the control character U+{char:04X}"
-            findings.add(code, file, number, what, column=_column_of(_ESCAPE, line), source=line)
+            findings.add(code, file, number, what, column=_column_of_escape(char, name, line), source=line)
     return text
 
 
@@ -137,8 +141,7 @@ def names_in(value: object, depth: int = 1) -> int:
 def _pairs(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
     record = dict(pairs)
     if len(record) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise _TwiceError(next(name for name in names if names.count(name) > 1))
+        raise _TwiceError
     return record
 
 
@@ -171,10 +174,48 @@ def _shown(value: object) -> str:
     return "a list" if isinstance(value, list) else "an object" if isinstance(value, dict) else json.dumps(value)
 
 
+@dataclass(frozen=True, slots=True)
+class _Name:
+    """A name in a line: of which object, the outermost being the first, and in which columns it and its value begin."""
+
+    of: int
+    name: str
+    column: int
+    value_column: int
+
+
+def _names(line: str) -> Iterator[_Name]:
+    """The names of all objects in a line, in their order."""
+    opened, around = 0, list[int]()
+    for token in _TOKEN.finditer(line):
+        if token[0] in {"{", "["}:
+            opened += 1
+            around.append(opened)
+        elif token[0] in {"}", "]"}:
+            around.pop()
+        elif token[2] is not None:
+            yield _Name(around[-1], json.loads(token[1]), token.start() + 1, token.end() + 1)
+
+
+def _twice_in(line: str) -> tuple[str, int]:
+    """The first name that its object has already, and where it stands."""
+    seen = set[tuple[int, str]]()
+    for name in _names(line):
+        if (name.of, name.name) in seen:
+            return name.name, name.column
+        seen.add((name.of, name.name))
+    raise ValueError(line)
+
+
 def _column_of_value(name: str, line: str) -> int:
-    """Where the value of a name begins; 0 where that cannot be made out."""
-    found = re.search(rf'"{name}"\s*:\s*', line)
-    return found.end() + 1 if found else 0
+    """Where the value of a field begins; 0 where there is none."""
+    return next((found.value_column for found in _names(line) if (found.of, found.name) == (1, name)), 0)
+
+
+def _column_of_escape(char: int, name: str, line: str) -> int:
+    """Where the escape of a character stands in the value of a field."""
+    escapes = _ESCAPE.finditer(line, _column_of_value(name, line))
+    return next((escape.start() + 1 for escape in escapes if json.loads(f'"{escape[0]}"') == chr(char)), 0)
 
 
 def _column_of(pattern: re.Pattern[str], line: str) -> int:

@@ -74,10 +74,9 @@ def inspect(
     data, crlf = plain(file, block, findings)
     ends = np.flatnonzero(np.frombuffer(data, np.uint8) == _LINE_END)
     unused: dict[str, int] = {}
-    found = None if block.left_out else _at_once(data, ends, unused)
+    found = _at_once(data, ends, unused) if block.may_be_in_order else None
     rows, at, ids, texts = found or _one_by_one(file, data, block.left_out, findings, unused)
-    wide = [place for place, is_ascii in enumerate(map(str.isascii, texts)) if not is_ascii]
-    foreign = [place for place in wide if english and _FOREIGN.search(texts[place], 0, _JUDGED)]
+    foreign = _foreign(texts) if english else []
     part = Records(
         source=source,
         size=block.size,
@@ -87,13 +86,19 @@ def inspect(
         findings=findings,
         crlf=crlf,
         ids=keys_of(ids),
-        texts=likeness(texts, wide, data, ends, at),
+        texts=likeness(texts, data, ends, at),
         foreign=len(foreign),
         first_foreign=int(at[foreign[0]]) if foreign else 0,
         unused=unused,
     )
     _tell_long(file, part, texts, most_tokens)
     return part
+
+
+def _foreign(texts: Sequence[str]) -> list[int]:
+    """The places of texts in a script other than Latin."""
+    wide = (place for place, is_ascii in enumerate(map(str.isascii, texts)) if not is_ascii)
+    return [place for place in wide if _FOREIGN.search(texts[place], 0, _JUDGED)]
 
 
 def _tell_long(file: str, part: Records, texts: Sequence[str], most_tokens: int) -> None:
