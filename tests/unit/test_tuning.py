@@ -11,9 +11,9 @@ from dropforge.domain.tuning import Bounds, Tuning, resolve
 TODAY = date(2026, 11, 23)
 
 
-def resolved(text, bounds=Bounds()):  # noqa: B008 - frozen
+def resolved(text, bounds=Bounds(), today=TODAY):  # noqa: B008 - frozen
     findings = Findings()
-    return resolve(text, bounds, TODAY, findings), findings.report()
+    return resolve(text, bounds, today, findings), findings.report()
 
 
 def test_without_a_file_the_operators_defaults_hold():
@@ -70,6 +70,23 @@ def test_an_operator_can_allow_a_retired_model():
     assert tuning.base_model == "textembedding-gecko@002"
     assert report.verdict == "accepted"
     assert [finding.code for finding in report.of(Severity.WARNING)] == ["tuning-retired-model-allowed"]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "hint"),
+    [
+        (None, 0, "Plan to move on."),
+        (b"train_steps: 200\nbase_model: text-embedding-004", 2, "Plan to move on to text-embedding-005."),
+    ],
+)
+def test_a_model_near_its_end_is_a_warning(text, line, hint):
+    _, report = resolved(text, today=date(2027, 1, 2))
+
+    [finding] = report.findings
+    assert report.verdict == "accepted"
+    assert (finding.code, finding.line, finding.hint) == ("tuning-model-retires-soon", line, hint)
+    assert "will be retired on 2027-04-01" in finding.message
+    assert resolved(text, today=date(2026, 12, 31))[1].findings == ()
 
 
 @pytest.mark.parametrize("setting", ["output_dimensionality: 256", "learning_rate_multiplier: 2"])
