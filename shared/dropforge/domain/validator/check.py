@@ -16,7 +16,7 @@ from dropforge.domain.datasets import CORPUS, QUERIES, TEST_LABELS, TRAINING_LAB
 from dropforge.domain.findings import Findings, Report
 from dropforge.domain.tuning import Tuning
 from dropforge.domain.validator import labels, records
-from dropforge.domain.validator.blocks import Block, blocks, keep_freed_memory
+from dropforge.domain.validator.blocks import Block, blocks
 from dropforge.domain.validator.dataset import Dataset, Kind
 from dropforge.domain.validator.judge import judge
 
@@ -60,7 +60,6 @@ def check(
         inspection: Where the blocks are inspected.
         progress: Is told how many bytes have been taken in since it was told last.
     """
-    keep_freed_memory()
     dataset = Dataset(tuning, findings, limits)
 
     def seen(parts: Iterator[Kind]) -> Iterator[Kind]:

@@ -8,7 +8,8 @@ import numpy as np
 from dropforge.domain.findings import Findings, quoted
 from dropforge.domain.validator.blocks import Block
 from dropforge.domain.validator.keys import Numbers, keys_of
-from dropforge.domain.validator.parts import Labels, lines_of, plain
+from dropforge.domain.validator.lines import lines_of, plain
+from dropforge.domain.validator.parts import Labels
 
 HEADER = "query-id\tcorpus-id\tscore"
 _SCORE = re.compile(r"[0-9]{1,9}")

@@ -10,14 +10,14 @@ from operator import attrgetter
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from dropforge.domain.catalogue import LIMITS
 from dropforge.domain.findings import Findings
 from dropforge.domain.validator.blocks import Block
 from dropforge.domain.validator.keys import Numbers, keys_of
 from dropforge.domain.validator.likeness import likeness
-from dropforge.domain.validator.parts import Records, lines_of, plain
+from dropforge.domain.validator.lines import Bytes, Lines, lines_of, plain
+from dropforge.domain.validator.parts import Records
 from dropforge.domain.validator.record import (
     CONTROL,
     FIELDS,
@@ -30,14 +30,14 @@ from dropforge.domain.validator.record import (
 )
 
 BYTES_A_TOKEN = 4  # an estimate: English has some four letters a token, Chinese one or two a token of three bytes each
+_MOST_BYTES = 4  # of a character
 MOST_UNUSED = 20
 _JUDGED = 100  # characters of a text: they show its script
 # Three letters in a row that are neither Latin nor marks, symbols or pictures.
 _FOREIGN = re.compile("[^\x00-\u036f\u1e00-\u1eff\u2000-\u2bff\ufb00-\ufb06\ufe00-\ufe0f\U0001f000-\U0001faff]{3}")
-_QUOTE, _COLON, _BACKSLASH, _OPEN, _CLOSE, _LINE_END = b'":\\{}\n'
+_QUOTE, _COLON, _BACKSLASH, _OPEN, _CLOSE = b'":\\{}'
 _SPACE, _TAB, _ZERO, _B, _F, _U = b" \t0bfu"
 
-Bytes = NDArray[np.uint8]
 Rows = tuple[int, Numbers, Sequence[str], Sequence[str]]  # how many; of those with an id: line, id, text
 
 
@@ -72,26 +72,28 @@ def inspect(
     """
     findings = Findings()
     data, crlf = plain(file, block, findings)
-    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == _LINE_END)
+    lines = Lines.of(data)
     unused: dict[str, int] = {}
-    found = _at_once(data, ends, unused) if block.may_be_in_order else None
+    found = _at_once(lines, unused) if block.may_be_in_order else None
     rows, at, ids, texts = found or _one_by_one(file, data, block.left_out, findings, unused)
+    lengths = np.fromiter(map(len, texts), np.intp, len(texts))
     foreign = _foreign(texts) if english else []
     part = Records(
         source=source,
         size=block.size,
-        lines=len(ends),
+        lines=len(lines.ends),
         rows=rows,
         at=at,
         findings=findings,
         crlf=crlf,
         ids=keys_of(ids),
-        texts=likeness(texts, data, ends, at),
+        texts=likeness(texts, lengths, lines, at),
         foreign=len(foreign),
         first_foreign=int(at[foreign[0]]) if foreign else 0,
         unused=unused,
     )
-    _tell_long(file, part, texts, most_tokens)
+    if lengths.max(initial=0) * _MOST_BYTES > most_tokens * BYTES_A_TOKEN:
+        _tell_long(file, part, texts, most_tokens)
     return part
 
 
@@ -102,11 +104,8 @@ def _foreign(texts: Sequence[str]) -> list[int]:
 
 
 def _tell_long(file: str, part: Records, texts: Sequence[str], most_tokens: int) -> None:
-    most = most_tokens * BYTES_A_TOKEN
-    if max(map(len, texts), default=0) * 4 <= most:  # a character has at most four bytes
-        return
     for line, text in zip(part.at.tolist(), texts, strict=True):
-        if len(text) * 4 > most and (size := len(text.encode())) > most:
+        if len(text) * _MOST_BYTES > most_tokens * BYTES_A_TOKEN < (size := len(text.encode())):
             what = f"about {size // BYTES_A_TOKEN:,} tokens (an estimate); the model reads {most_tokens:,}"
             part.findings.add("text-long", file, line, what, source=part.line(line))
 
@@ -125,30 +124,30 @@ def _note_unused(unused: dict[str, int], records: Sequence[Mapping[str, object]]
 # At once
 
 
-def _at_once(data: bytes, ends: NDArray[np.intp], unused: dict[str, int]) -> Rows | None:
+def _at_once(lines: Lines, unused: dict[str, int]) -> Rows | None:
     """The records of a block in which every line is in order; None where that cannot be proven."""
-    there = np.frombuffer(data, np.uint8)
-    if b"\r" in data or not _is_an_object_a_line(there, ends):  # a CR is white space to a parser
+    if b"\r" in lines.data or not _is_an_object_a_line(lines):  # a CR is white space to a parser
         return None
     try:
-        records = _records.decode_lines(data)
+        records = _records.decode_lines(lines.data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     ids, texts = list(map(attrgetter("id"), records)), list(map(attrgetter("text"), records))
     titles = [title for title in map(attrgetter("title"), records) if title is not msgspec.UNSET]
-    if len(records) != len(ends) or not _usable(ids, texts):
+    if len(records) != len(lines.ends) or not _usable(ids, texts):
         return None
-    if b"\\" in data and _may_escape_controls(there) and any(map(CONTROL.search, (*texts, *titles))):
+    if _may_escape_controls(lines) and any(map(CONTROL.search, (*texts, *titles))):
         return None
-    names = _most_names(there)
-    if names != 2 * len(records) + len(titles) and not _others_are_in_order(data, names, unused):
+    names = _most_names(lines.there)
+    if names != 2 * len(records) + len(titles) and not _others_are_in_order(lines.data, names, unused):
         return None
     return len(records), np.arange(1, len(records) + 1, dtype=np.int32), ids, texts
 
 
-def _is_an_object_a_line(there: Bytes, ends: NDArray[np.intp]) -> bool:
+def _is_an_object_a_line(lines: Lines) -> bool:
     """Whether each line is `{...}`. As `}` and `{` never follow each other within JSON, no record goes over its end."""
-    return bool(there[0] == _OPEN and (there[ends - 1] == _CLOSE).all() and (there[ends[:-1] + 1] == _OPEN).all())
+    opened, closed = lines.there[lines.begins] == _OPEN, lines.there[lines.ends - 1] == _CLOSE
+    return bool(opened.all() and closed.all())
 
 
 def _usable(ids: Sequence[str], texts: Sequence[str]) -> bool:
@@ -156,16 +155,14 @@ def _usable(ids: Sequence[str], texts: Sequence[str]) -> bool:
     return all(ids) and max(map(len, ids)) <= LONGEST_ID and "".join(ids).isprintable() and all(map(str.strip, texts))
 
 
-def _may_escape_controls(there: Bytes) -> bool:
+def _may_escape_controls(lines: Lines) -> bool:
     r"""Whether `\b`, `\f`, `\u000.` or `\u001.` stands in the block; an escaped backslash may come before it."""
-    after = np.flatnonzero(there == _BACKSLASH) + 1
-    if not len(after):
-        return False
-    letters = there[after]
+    after = lines.backslashes + 1
+    letters = lines.there[after]
     if ((letters == _B) | (letters == _F)).any():
         return True
     digits = after[letters == _U]
-    first, second, third = (there.take(digits + ahead, mode="clip") for ahead in (1, 2, 3))
+    first, second, third = (lines.there.take(digits + ahead, mode="clip") for ahead in (1, 2, 3))
     return bool(((first == _ZERO) & (second == _ZERO) & (third <= _ZERO + 1)).any())
 
 
