@@ -8,7 +8,7 @@ import numpy as np
 
 LONGEST_LINE = 4 * 1024 * 1024  # bytes: 3,072 tokens of text fit a hundred times over
 _BLOCK = 512 * 1024  # bytes: large enough to make each step's own cost small, small enough to stay in the cache
-_KEPT = 16 * 1024 * 1024  # bytes
+_KEPT = 4 * 1024 * 1024  # bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,10 @@
-"""Which texts are alike: short ones by what is left of them when they are folded, long ones by a sketch of their line.
+"""Which texts are alike: short ones by what is left of them when they are folded, long ones by a sketch.
 
-A sketch is a MinHash (Broder, "On the resemblance and containment of documents", 1997). A line's shingles are the 16
-bytes from each place that two of its bytes mark, so that a word put in moves no other shingle. Of each of ten orders
-of all shingles the sketch keeps which of the line's comes first: two lines agree in one order with just the chance of
-their resemblance, the share of shingles that they have in common. Two orders make the key under which a line is found,
-eight decide.
+A sketch is a MinHash (Broder, "On the resemblance and containment of documents", 1997). A text's shingles are the 16
+bytes from each byte of one kind on, so that a word put in moves no other shingle. Of each of ten orders of all
+shingles the sketch keeps which of the text's comes first: two texts agree in one order with just the chance of their
+resemblance, the share of shingles that they have in common. Two orders make the key under which a text is found, eight
+decide.
 """
 
 import re
@@ -14,6 +14,7 @@ from itertools import compress
 from typing import Literal
 from unicodedata import normalize
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,14 +30,15 @@ _MOST_DIFFERENT = 1  # of eight orders; nine of ten lines with one word changed 
 _LOWER = bytes(range(256)).lower()
 _PASSED_OVER = bytes(byte for byte in range(128) if not chr(byte).isalnum())
 
-_OTHER_WIDTH = re.compile("[\u3000\uff01-\uff9f]")  # full-width Latin, half-width Katakana
-_WIDE_PUNCTUATION = re.compile("[\u3000\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff5e]")
+# Punctuation beyond ASCII; and that with the letters that have another width than they should.
+_PUNCTUATION = "\u00a1\u00ab\u00bb\u00bf\u2010-\u205e\u3000-\u3020\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"
+_OF_PUNCTUATION = re.compile(f"[{_PUNCTUATION}]")
+_OUT_OF_FORM = re.compile(f"[{_PUNCTUATION}\uff10-\uff9f]")
 
-_QUOTE = ord('"')
+_QUOTE, _SLASH, _U = b'"/u'
 _SHINGLE = 16  # bytes
-_MARK = (
-    22  # the last five bits of v, V, 6 and two of the bytes that go on a character: 0.8 % of English and of Japanese
-)
+# The last five bits of v, V, 6 and two of the bytes that go on a character: 0.8 % of English and of Japanese.
+_MARK = 22
 _FOLD_CASE = np.uint64(0x2020202020202020)
 # Odd numbers without a pattern; each of the latter orders the shingles in another way: two for the key, eight to decide.
 _MIX = tuple(np.uint64(odd) for odd in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0xBF58476D1CE4E5B9))
@@ -79,7 +81,9 @@ def likeness(texts: Sequence[str], lengths: Places, lines: Lines, at: Numbers) -
     if not sketched.any():
         return Likeness(keys_of(folded(texts)), np.zeros(len(texts), np.uint64))
     bounds[~sketched] = 0
-    keys, sketches = _sketched(lines, bounds)
+    keys, sketches = _sketched(lines.data, bounds)
+    if len(otherwise := _written_otherwise(lines, at)):
+        keys[otherwise], sketches[otherwise] = _sketched(*_rewritten([texts[place] for place in otherwise.tolist()]))
     sketched &= keys != 0
     short = list(compress(texts, (~sketched).tolist()))
     keys[~sketched], sketches[~sketched] = keys_of(folded(short)), 0
@@ -103,6 +107,24 @@ def _bounds(lengths: Places, lines: Lines, at: Numbers) -> Places:
     return bounds
 
 
+def _written_otherwise(lines: Lines, at: Numbers) -> Places:
+    r"""The places of texts on a line with an escape that not every writer of JSON would write: `\u....` or `\/`."""
+    escaped = lines.there[lines.backslashes + 1]
+    optional = lines.backslashes[(escaped == _U) | (escaped == _SLASH)]
+    first, last = np.searchsorted(optional, (lines.begins[at - 1], lines.ends[at - 1]))
+    return np.flatnonzero(np.less(first, last))
+
+
+def _rewritten(texts: Sequence[str]) -> tuple[bytes, Places]:
+    """The texts with the escapes that every writer of JSON writes, and no others; and the bounds of their shingles."""
+    written = [msgspec.json.encode(text) for text in texts]
+    sizes = np.fromiter(map(len, written), np.intp, len(written))
+    ends = np.cumsum(sizes)
+    bounds = np.stack((ends - sizes, ends - _SHINGLE), axis=1)
+    bounds[sizes < LONG] = 0
+    return b"".join(written), bounds
+
+
 def agree(one: Sketches, other: Sketches) -> NDArray[np.bool_]:
     """Which texts of the same key are alike indeed."""
     different = (one ^ other).view(np.uint8).reshape(-1, 8)
@@ -110,7 +132,7 @@ def agree(one: Sketches, other: Sketches) -> NDArray[np.bool_]:
 
 
 def folded(texts: Sequence[str]) -> list[bytes]:
-    """What is left of texts when case, spaces, ASCII punctuation, composition and the width of letters do not count."""
+    """What is left of texts when case, spaces, punctuation, composition and the width of letters do not count."""
     are_plain = list(map(str.isascii, texts))
     # All of these at once, set apart by a character that none of them has.
     plain = "\x80".join(compress(texts, are_plain)).encode("latin-1").translate(_LOWER, _PASSED_OVER).split(b"\x80")
@@ -120,22 +142,22 @@ def folded(texts: Sequence[str]) -> list[bytes]:
 
 def _folded_wide(text: str) -> bytes:
     form: Literal["NFC", "NFKC"] = "NFC"  # takes a tenth of the other's time
-    if _OTHER_WIDTH.search(text):
-        text = _WIDE_PUNCTUATION.sub("", text)
-        form = "NFKC" if _OTHER_WIDTH.search(text) else "NFC"
+    if _OUT_OF_FORM.search(text):
+        text = _OF_PUNCTUATION.sub("", text)
+        form = "NFKC" if _OUT_OF_FORM.search(text) else "NFC"
     return normalize(form, text).casefold().encode().translate(None, _PASSED_OVER)
 
 
-def _sketched(lines: Lines, bounds: Places) -> tuple[Keys, Sketches]:
+def _sketched(data: bytes, bounds: Places) -> tuple[Keys, Sketches]:
     """A key for what stands between each pair of bounds, 0 where there are too few shingles, and its sketch."""
-    places = np.flatnonzero(lines.there & 31 == _MARK)
+    places = np.flatnonzero(np.frombuffer(data, np.uint8) & 31 == _MARK)
     begins, ends = np.searchsorted(places, bounds).T
     counts = np.maximum(ends - begins, 0)
     first = np.cumsum(counts) - counts
     within = np.repeat(begins - first, counts) + np.arange(counts.sum())
     # One more than there are, so that a line at the end without any has a place to begin too.
     ordered = np.full((len(_ORDERS), len(within) + 1), -1, np.int32).view(np.uint32)
-    np.multiply.outer(_ORDERS, _shingles(lines.data, places[within]), out=ordered[:, :-1])
+    np.multiply.outer(_ORDERS, _shingles(data, places[within]), out=ordered[:, :-1])
     least = np.minimum.reduceat(ordered, first, axis=1)
     keys = least[0] * _MIX[0] + least[1] * _MIX[1]
     keys[counts < _FEWEST_SHINGLES] = 0
