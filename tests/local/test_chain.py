@@ -226,9 +226,15 @@ def test_a_broken_folder_is_rejected_with_its_findings_and_no_job(stack, listene
     assert (error["file"], error["line"], error["code"]) == ("test_label.tsv", line, "labels-unknown-document")
     jobs = stack.vertex(f"{PROJECT}/locations/us-central1/pipelineJobs")["pipelineJobs"]
     assert [job for job in jobs if "broken" in job["name"]] == []
-    console = httpx.get(f"{stack.variables['DROPFORGE_CONSOLE_URL']}/runs/{rejected['run']}")
-    assert f"test_label.tsv:{line}" in console.text
-    eventually(lambda: any("broken: dataset rejected" in message["text"] for message in stack.slack()), seconds=15)
+    console = f"{stack.variables['DROPFORGE_CONSOLE_URL']}/runs/{rejected['run']}"
+    assert f"test_label.tsv:{line}" in httpx.get(console).text
+    assert httpx.get(f"{console}/report.json").json()["counts"] == rejected["findings"]
+
+    def told() -> list[str]:
+        return [json.dumps(message) for message in stack.slack() if "broken: dataset rejected" in message["text"]]
+
+    [message] = eventually(told, seconds=15)
+    assert f"test_label.tsv:{line}: " in message
 
 
 def test_people_are_told_each_thing_once(stack, deployed):
