@@ -94,8 +94,9 @@ def _same_text(test: Pile, training: Pile) -> Flags:
     if test.queries is None:
         return np.zeros(len(test.answered), np.bool_)
     texts = test.queries.same_text[: len(test.answered)]
-    trained_on = np.unique(texts[training.answered])
-    return test.answered & (texts > 0) & np.isin(texts, trained_on)
+    trained_on = np.zeros(len(texts) + 1, np.bool_)
+    trained_on[texts[training.answered]] = True
+    return test.answered & (texts > 0) & trained_on[texts]
 
 
 def _tell_unlabelled(dataset: Dataset) -> None:

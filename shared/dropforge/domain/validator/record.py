@@ -124,6 +124,11 @@ def identity_in(line: str) -> str:
         return ""
 
 
+def as_json(text: str) -> bytes:
+    """The text as JSON, with no escape but those that JSON demands."""
+    return json.dumps(text, ensure_ascii=False).encode()
+
+
 def names_in(value: object, depth: int = 1) -> int:
     """How many names the objects in a value have.
 
