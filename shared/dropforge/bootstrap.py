@@ -6,23 +6,26 @@ Each is made, and imported, when a worker first names it: a function starts with
 import inspect
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dropforge import settings
-from dropforge.claims import Claims
-from dropforge.ledger import Ledger
 from dropforge.ports import Clock, EventBus, ModelHost, Notifier, ObjectStore, Reader, Tuner
-from dropforge.progress import Progress
 from dropforge.settings import Settings
 
 if TYPE_CHECKING:
     from dropforge.adapters.google.vertex import Vertex
+    from dropforge.claims import Claims
+    from dropforge.domain.validator.check import Inspection
+    from dropforge.ledger import Ledger
+    from dropforge.progress import Progress
     from dropforge.workers.outcome import Outcome
 
 
 BUCKETS = "gs://"
+_LARGE = 32 * 1024 * 1024  # bytes of a dataset, from which on processes pay for their start
 
 
 class Ports:
@@ -56,18 +59,24 @@ class Ports:
         return PubSubBus(self.settings.project)
 
     @cached_property
-    def ledger(self) -> Ledger:
+    def ledger(self) -> "Ledger":
         """The record of every run."""
+        from dropforge.ledger import Ledger
+
         return Ledger(self.state)
 
     @cached_property
-    def claims(self) -> Claims:
+    def claims(self) -> "Claims":
         """Leases for what no service makes idempotent."""
+        from dropforge.claims import Claims
+
         return Claims(self.state, self.clock)
 
     @cached_property
-    def progress(self) -> Progress:
+    def progress(self) -> "Progress":
         """Moves runs on and tells of it."""
+        from dropforge.progress import Progress
+
         return Progress(self.ledger, self.bus, self.clock, self.settings.links)
 
     @cached_property
@@ -113,6 +122,17 @@ def reader(place: str) -> tuple[Reader, str]:
 
     bucket, _, path = place.removeprefix(BUCKETS).partition("/")
     return CloudStorage("", bucket), f"{path.rstrip('/')}/" if path.strip("/") else ""
+
+
+def inspection(place: str, size: int) -> AbstractContextManager["Inspection"]:
+    """What inspects a folder of this many bytes: several processes, where large files lie on this machine."""
+    if place.startswith(BUCKETS) or size < _LARGE:
+        from dropforge.domain.validator.check import in_turn
+
+        return nullcontext(in_turn)
+    from dropforge.adapters.processes import processes
+
+    return processes()
 
 
 _lock = threading.RLock()

@@ -138,7 +138,7 @@ class Examiner:
                 continue
             if Folder.anywhere(prefix, self.reader.list(prefix)) == folder:
                 return report
-        raise Unavailable(f"{prefix} keeps changing while it is read: check it when the upload is over")
+        raise Unavailable(f"{prefix or 'the folder'} keeps changing while it is read: check it when the upload is over")
 
     def _small(self, file: StoredFile) -> bytes:
         """Read a side file whole. One that is large, or that would be unpacked on the way, is not even opened."""

@@ -23,6 +23,7 @@ from dropforge.domain.validator.blocks import LONGEST_LINE
 from dropforge.domain.validator.labels import HEADER
 from dropforge.domain.validator.record import identity_in
 
+CERTAIN = frozenset({"bytes-bom", "bytes-line-ends", "bytes-blank-line", "labels-duplicate"})  # findings surely mended
 MOST_LINES = 10  # named of each change
 MOST_STRAYS = 20
 MOST_TOLD_APART = 1_000_000  # rows of a file, some hundred megabytes; Vertex takes half as many

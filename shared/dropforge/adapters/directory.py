@@ -1,7 +1,7 @@
 """A folder on this machine, read as if it were a bucket's."""
 
 import base64
-import stat
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -10,9 +10,10 @@ from typing import BinaryIO
 
 import google_crc32c
 
-from dropforge.domain.datasets import MANIFEST
+from dropforge.domain.datasets import KNOWN, MANIFEST
 from dropforge.domain.errors import Missing, Unavailable
 from dropforge.domain.files import StoredFile
+from dropforge.domain.text import printable
 
 _CHUNK = 1024 * 1024
 
@@ -22,47 +23,79 @@ class Directory:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._checksums: dict[tuple[str, int, int], str] = {}
 
     def list(self, prefix: str) -> Iterator[StoredFile]:
-        """See `Reader.list`; links are followed, folders left out. Checksums are there when a manifest is."""
-        with _translated(self._path):
+        """See `Reader.list`; links are followed, what is no file is left out. Checksums are there when a manifest is.
+
+        Raises:
+            Missing: There is no such folder.
+            Unavailable: It cannot be read, or what has the name of a dataset's file is none.
+        """
+        with translated(self._path):
             names = sorted(path.name for path in self._path.iterdir() if path.name.startswith(prefix))
         for name in names:
             path = self._path / name
-            with _translated(path):
-                about = path.stat()
-                if stat.S_ISREG(about.st_mode):
+            with translated(path):
+                if path.is_file():
+                    about = path.stat()
                     yield StoredFile(
                         bucket=str(self._path),
                         name=name,
                         generation=about.st_mtime_ns,
                         size=about.st_size,
-                        crc32c=_checksum(path) if MANIFEST in names else "",
+                        crc32c=self._checksum(path, about) if MANIFEST in names else "",
                         updated=datetime.fromtimestamp(about.st_mtime, UTC),
                     )
+                elif name in KNOWN:
+                    what = "not a file" if path.exists() else "a link that leads nowhere"
+                    raise Unavailable(f"{_shown(path)} is {what}: put the file itself there")
 
     def open(self, file: StoredFile) -> BinaryIO:
         """See `Reader.open`."""
-        path = self._path / file.name
-        with _translated(path):
-            if path.stat().st_mtime_ns != file.generation:
-                raise Missing(f"{path} was written to meanwhile")
-            return path.open("rb")
+        return open_exactly(self._path / file.name, file.generation)
+
+    def _checksum(self, path: Path, about: os.stat_result) -> str:
+        """Read a file for its checksum, once as long as it stays as it is."""
+        key = path.name, about.st_mtime_ns, about.st_size
+        if key not in self._checksums:
+            checksum = google_crc32c.Checksum()
+            with path.open("rb") as stream:
+                while chunk := stream.read(_CHUNK):
+                    checksum.update(chunk)
+            self._checksums[key] = base64.b64encode(checksum.digest()).decode()
+        return self._checksums[key]
 
 
-def _checksum(path: Path) -> str:
-    checksum = google_crc32c.Checksum()
-    with path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK):
-            checksum.update(chunk)
-    return base64.b64encode(checksum.digest()).decode()
+def open_exactly(path: Path, generation: int) -> BinaryIO:
+    """Open a file that has not been written to since.
+
+    Raises:
+        Missing: It has been, or is not there any more.
+        Unavailable: It cannot be read.
+    """
+    with translated(path):
+        stream = path.open("rb")
+        if os.fstat(stream.fileno()).st_mtime_ns != generation:
+            stream.close()
+            raise Missing(f"{_shown(path)} was written to meanwhile")
+        return stream
 
 
 @contextmanager
-def _translated(path: Path) -> Iterator[None]:
+def translated(path: Path) -> Iterator[None]:
+    """Raise our errors instead of the system's."""
     try:
         yield
     except FileNotFoundError as error:
-        raise Missing(f"{path} is not there") from error
+        raise Missing(f"{_shown(path)} is not there") from error
+    except NotADirectoryError as error:
+        raise Unavailable(f"{_shown(path)} is no folder: name the one that the file lies in") from error
     except OSError as error:
-        raise Unavailable(f"{path} cannot be read: {error.strerror}") from error
+        raise Unavailable(
+            f"{_shown(path)} cannot be read ({error.strerror}): make it readable for you, and check again"
+        ) from error
+
+
+def _shown(path: Path) -> str:
+    return printable(str(path))

@@ -4,27 +4,67 @@ Further commands come in by the entry point group `dropforge.commands`: a Typer 
 """
 
 import sys
-from importlib.metadata import entry_points, version
-from typing import Annotated
+from collections.abc import Iterator, Mapping, MutableMapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
+from typer.core import TyperGroup
 
-from dropforge.cli import runs
 from dropforge.domain.errors import DropforgeError
 
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoints
+
+_OURS = {"check": "check", "runs": "runs", "show": "runs"}  # each command, and the module beside this one that adds it
+
+
+class _Imported(Mapping[str, Any]):
+    """The commands by their names, each imported when it is asked for: none waits for what another needs."""
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([*_OURS, *sorted(_further().names)])
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - Typer has no name for it
+        if name in _OURS:
+            ours = typer.Typer(rich_markup_mode="markdown")
+            import_module(f"dropforge.cli.{_OURS[name]}").add_to(ours)
+            return typer.main.get_group(ours).commands[name]
+        command = typer.main.get_group(_further()[name].load())
+        command.name = name
+        return command
+
+
+def _further() -> "EntryPoints":
+    from importlib.metadata import entry_points  # noqa: PLC0415 - slow to import
+
+    return entry_points(group="dropforge.commands")
+
+
+class _Commands(TyperGroup):
+    """A group whose commands are imported when they are asked for."""
+
+    def __init__(self, **attributes: Any) -> None:  # noqa: ANN401 - as the base class takes them
+        super().__init__(**attributes)
+        self.commands = cast("MutableMapping[str, Any]", _Imported())
+
+
 app = typer.Typer(
+    cls=_Commands,
     help="Drop a dataset folder into a bucket; get a tuned, measured, deployed embedding model.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_show_locals=False,  # a local variable may hold a secret
 )
-runs.add_to(app)
-for command in entry_points(group="dropforge.commands"):
-    app.add_typer(command.load(), name=command.name)
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 - a callback of the option parser
     if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 - slow to import
+
         typer.echo(f"dropforge {version('dropforge')}")
         raise typer.Exit
 

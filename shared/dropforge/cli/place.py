@@ -26,13 +26,19 @@ def connect() -> bootstrap.Ports:
                 "DROPFORGE_PROJECT, DROPFORGE_DROP_BUCKET and DROPFORGE_STATE_BUCKET"
             ) from error
         os.environ.update((name, value) for name, _, value in (line.partition("=") for line in lines))
-    if local := os.environ.get("STORAGE_EMULATOR_HOST"):
-        _require_running(local)
+    require_running()
     return bootstrap.Ports(settings.load())
 
 
-def _require_running(storage: str) -> None:
-    """Google's client would try for two minutes to reach a stack that was stopped."""
+def require_running() -> None:
+    """See that the stack of the environment, if it names one, answers: Google's client would try for two minutes.
+
+    Raises:
+        Misconfigured: It was stopped.
+    """
+    storage = os.environ.get("STORAGE_EMULATOR_HOST")
+    if not storage:
+        return
     address = urlsplit(storage)
     try:
         socket.create_connection((address.hostname, address.port), timeout=2).close()

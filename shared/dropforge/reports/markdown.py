@@ -40,5 +40,6 @@ def code_span(text: str) -> str:
     """The text as a code span, cut, whatever is in it."""
     text = shortened(harmless(text), _LONGEST)
     fence = "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 1)
-    space = " " if text[:1] in {"`", " "} or text[-1:] in {"`", " "} else ""
+    # One space on each side is taken off again, unless there are only spaces.
+    space = " " if text.strip() and (text[0] in "` " or text[-1] in "` ") else ""
     return f"{fence}{space}{text}{space}{fence}"

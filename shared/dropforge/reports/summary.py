@@ -44,5 +44,5 @@ def outcome_of(report: Report, seconds: float | None = None) -> str:
     records = sum(rows for file, rows in report.rows.items() if file.endswith(".jsonl"))
     labels = sum(rows for file, rows in report.rows.items() if file.endswith(".tsv"))
     read = f" in {counted(len(report.rows), 'file')}, {counted(records, 'record')} and {counted(labels, 'label')}"
-    took = f", {seconds:,.1f} s" if seconds is not None else ""
+    took = "" if seconds is None else f", {seconds:,.1f} s" if seconds >= 1 else f", {seconds:.2f} s"
     return (in_words(report.counts) or "no findings") + (read if report.rows else "") + took

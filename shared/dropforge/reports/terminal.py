@@ -1,10 +1,9 @@
 """A report as a terminal shows it: each finding with its place in the file, as a compiler would."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from dropforge.domain.findings import Finding, Report, chosen
@@ -23,43 +22,51 @@ _TONES: Mapping[Severity, str] = {
 _FRAME = "bright_blue"
 
 
-def show(report: Report, console: Console, seconds: float) -> None:
-    """Show a report.
+def show(report: Report, console: Console, seconds: float, advice: Sequence[str] = ()) -> None:
+    """Show a report; what matters most comes last, where a terminal stands when all is printed.
 
     Args:
         report: The report.
         console: Where; its width is kept to.
         seconds: How long the check took.
+        advice: Lines of ours to say before the verdict; of a dataset they hold nothing that is not `harmless`.
     """
     shown = chosen(report.findings, SHOWN)
-    for findings in by_code(shown).values():
+    for findings in _groups(shown):
         told = ""
         for finding in findings:
             _print(console, *_finding(finding, console, told), Text())
             told = finding.hint
     total = sum(report.counts.values())
     if total > len(shown):
-        _print(console, Text(f"{len(shown)} of {counted(total, 'finding')} are shown. All of them, by code:\n"))
-        console.print(_counts(report), "")
-    if report.rows:
-        console.print(_rows(report), "")
+        _print(console, Text(f"{len(shown)} of {counted(total, 'finding')} are shown. All of them, by code:"), Text())
+        _print(console, *_counts(report), Text())
+    if report.verdict == "accepted":
+        _print(console, *_rows(report), Text())
     if shown:
-        _print(console, Text(f"More of a finding: dropforge check --explain {shown[0].code}"))
+        _print(console, Text(f"More on a finding:  dropforge check --explain {_groups(shown)[-1][0].code}"))
+    _print(console, *map(Text, advice), *([Text()] if shown or advice else []))
     verdict = Text(report.verdict, "bold red" if report.verdict == "rejected" else "bold green")
     _print(console, *_folded(Text.assemble(verdict, f": {outcome_of(report, seconds)}"), console, indent=2))
 
 
 def explain(rule: Rule, console: Console) -> None:
-    """Show a rule: what is wrong, what comes of it, an example, what to do."""
+    """Show a rule: what is wrong, what comes of it, what to do, an example."""
     _print(console, *_title(rule.severity, rule.code, rule.title, console))
-    _print(console, Text(rule.chapter, "dim"), Text(), *_folded(Text(rule.why), console))
+    _print(console, Text(rule.chapter, "dim"), Text(), *_folded(Text(rule.why), console), Text())
+    _print(console, *_help(rule.mend, console))
     for heading, example in (("wrong", rule.wrong), ("right", rule.right)):
         if example:
             lines = example.replace("\t", TAB).splitlines()
-            _print(console, Text(f"\n{heading}", "bold"), *(Text(f"  {line}") for line in lines))
-    _print(console, Text(), *_help(rule.mend, console, gutter=""))
+            _print(console, Text(), Text(heading, "bold"), *(Text(f"  {line}") for line in lines))
     if "\t" in rule.right:
-        _print(console, Text(f"\n{TAB} is a tab", "dim"))
+        _print(console, Text(), Text(f"{TAB} is a tab", "dim"))
+
+
+def _groups(shown: Sequence[Finding]) -> list[list[Finding]]:
+    """The findings of each code together, the errors last."""
+    by_severity = ([finding for finding in shown if finding.severity is severity] for severity in reversed(Severity))
+    return [group for findings in by_severity for group in by_code(findings).values()]
 
 
 def _finding(finding: Finding, console: Console, told: str) -> Iterator[Text]:
@@ -83,8 +90,8 @@ def _title(severity: Severity, code: str, message: str, console: Console) -> Ite
     yield from _folded(title, console, indent=4)
 
 
-def _help(hint: str, console: Console, gutter: str) -> Iterator[Text]:
-    head = Text.assemble((f"{gutter} = ", _FRAME), ("help: ", "bold"))
+def _help(hint: str, console: Console, gutter: str | None = None) -> Iterator[Text]:
+    head = Text.assemble("" if gutter is None else (f"{gutter} = ", _FRAME), ("help: ", "bold"))
     yield from _folded(Text(harmless(hint)), console, head=head, indent=len(head))
 
 
@@ -116,31 +123,30 @@ def _around(finding: Finding) -> tuple[str, str]:
     return excerpt[:at], excerpt[at:]
 
 
-def _counts(report: Report) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("code", "severity", "found"):
-        table.add_column(heading, no_wrap=True, justify="right" if heading == "found" else "left")
-    for code, severity, count in codes_of(report):
-        table.add_row(code, Text(severity, _TONES[severity]), f"{count:,}")
-    return table
+def _counts(report: Report) -> Iterator[Text]:
+    codes = codes_of(report)
+    width = max(len(f"{count:,}") for *_, count in codes)
+    for code, severity, count in codes:
+        yield Text.assemble(f"{count:{width},}  ", (f"{severity:7}", _TONES[severity]), f"  {code}")
 
 
-def _rows(report: Report) -> Table:
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(no_wrap=True)
-    table.add_column(justify="right", no_wrap=True)
-    table.add_column(no_wrap=True)
+def _rows(report: Report) -> Iterator[Text]:
+    names = max(map(len, report.rows), default=0)
+    width = max((len(f"{rows:,}") for rows in report.rows.values()), default=0)
     for file, rows in report.rows.items():
-        table.add_row(file, f"{rows:,}", ("label" if file.endswith(".tsv") else "record") + "s" * (rows != 1))
-    return table
+        what = "label" if file.endswith(".tsv") else "record"
+        yield Text(f"{file:{names}}  {rows:{width},} {what}{'s' * (rows != 1)}")
 
 
 def _folded(text: Text, console: Console, *, head: Text | None = None, indent: int = 0) -> Iterator[Text]:
-    """The text in the console's width; its lines but the first are indented."""
+    """The text in the console's width; its lines but the first are indented.
+
+    What is the beginning of a line only because of that is not obeyed by a CI runner: two colons are a command there.
+    """
     first, *rest = text.wrap(console, max(console.width - indent, 20), overflow="fold") or [text]
     yield Text.assemble(head or "", first)
     for line in rest:
-        yield Text.assemble(" " * indent, line)
+        yield Text.assemble(" " * indent, "…" * line.plain.lstrip().startswith("::"), line)
 
 
 def _print(console: Console, *lines: Text) -> None:
