@@ -39,6 +39,13 @@ def test_text_from_outside_cannot_ping_or_link():
         assert "&lt;!channel&gt;" in block["text"]["text"]
 
 
+@pytest.mark.parametrize("length", range(2_890, 2_903))
+def test_a_text_is_not_cut_within_an_escape(length):
+    message = Message(id="e", headline="h", tone=Tone.BAD, details=("x" * length + "<" * 9,))
+    [_, details] = (block["text"]["text"] for block in blocks_of(message))
+    assert details.rstrip("…").removeprefix("• ").replace("&lt;", "").strip("x") == ""
+
+
 def test_our_own_links_are_links():
     message = Message(id="e", headline="h", tone=Tone.GOOD, links=(("Run", "http://console.example/runs/r"),))
     assert blocks_of(message)[-1]["text"]["text"] == "<http://console.example/runs/r|Run>"

@@ -5,6 +5,7 @@ about 13,200 characters in all fails, so it stays under 10,000. `&`, `<` and `>`
 `verbatim` keeps Slack from making links of what looks like one: no text of a dataset pings a channel or forges a link.
 """
 
+import re
 from http.client import HTTPException
 from typing import Any
 
@@ -16,6 +17,7 @@ from dropforge.domain.messages import Message, Tone
 _HEADER, _SECTION, _ALL = 150, 2_900, 9_000
 _MARKS = {Tone.GOOD: ":white_check_mark:", Tone.NEUTRAL: ":small_blue_diamond:", Tone.BAD: ":x:"}
 _TIMEOUT = 10  # seconds
+_HALF_ESCAPE = re.compile("&[a-z]*$")
 
 
 class SlackNotifier:
@@ -50,7 +52,8 @@ def blocks_of(message: Message) -> list[dict[str, Any]]:
 
     def section(text: str) -> None:
         nonlocal left
-        cut = text if len(text) <= min(_SECTION, left) else text[: max(min(_SECTION, left) - 1, 0)] + "…"
+        room = min(_SECTION, left)
+        cut = text if len(text) <= room else _HALF_ESCAPE.sub("", text[: max(room - 1, 0)]) + "…"
         if len(cut) > 1:
             left -= len(cut)
             blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": cut, "verbatim": True}})
