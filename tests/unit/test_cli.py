@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from support.data import dataset
+from support.data import dataset, labels
 from support.world import World
 from typer.testing import CliRunner
 
@@ -62,6 +62,18 @@ def test_what_a_dataset_says_does_not_reach_the_terminal(world):
     world.land(world.put("topics", dataset() | {"test_label.tsv": hostile}))
     assert "\\x9b2Jq41" in said("show", "topics")
     assert "\u009b" not in said("show", "topics")
+
+
+def test_findings_that_are_not_shown_are_counted(world):
+    rows = [("q1", f"nowhere-{n}", 1) for n in range(50)]
+    world.land(world.put("topics", dataset() | {"test_label.tsv": labels(rows)}))
+    shown = said("show", "topics")
+    told = sum(line.startswith("error") for line in shown.splitlines())
+    [run] = world.ledger.summaries()
+    report = json.loads(world.state.read(f"runs/{run.id}/report.json")[0])
+    errors = sum(finding["severity"] == "error" for finding in report["findings"])
+    assert f"and {errors - told} errors" in shown
+    assert f"more: gs://state/runs/{run.id}/report.json" in shown
 
 
 @pytest.mark.usefixtures("world")

@@ -1,6 +1,7 @@
 """`dropforge runs` and `dropforge show`: what the ledger says."""
 
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated
@@ -13,8 +14,8 @@ from rich.text import Text
 from dropforge import wire
 from dropforge.cli.place import connect
 from dropforge.domain.errors import Missing
-from dropforge.domain.messages import line_of
-from dropforge.domain.runs import SETTLED, Run, State
+from dropforge.domain.messages import in_words, line_of
+from dropforge.domain.runs import SETTLED, Checked, Run, State
 from dropforge.ledger import Ledger
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON with stable fields.")]
@@ -92,8 +93,16 @@ def _course(run: Run) -> Iterator[tuple[str, str | Text]]:
     if run.fault:
         where = f" in {run.fault.step}" if run.fault.step else ""
         yield "went wrong", Text(f"{run.fault.code}{where}: {run.fault.message}", style="red")
-    for finding in run.checked.findings if run.checked else ():
+    if run.checked:
+        yield from _findings(run.checked)
+
+
+def _findings(checked: Checked) -> Iterator[tuple[str, str]]:
+    """What validation found, and where the rest of it is."""
+    for finding in checked.findings:
         yield finding.severity, line_of(finding)
+    if more := Counter(checked.counts) - Counter(finding.code for finding in checked.findings):
+        yield "", f"and {in_words(more)} more: {checked.report}"
 
 
 def _results(run: Run) -> Iterator[tuple[str, str]]:
