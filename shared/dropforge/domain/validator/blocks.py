@@ -19,11 +19,13 @@ class Block:
         offset: Bytes of the file before it.
         data: The lines with their ends; a file's last line may have none.
         left_out: Bytes of a line too long that are not in `data`, its end included; 0 for whole lines.
+        is_first: Whether nothing comes before it, or only blank lines.
     """
 
     offset: int
     data: bytes
     left_out: int = 0
+    is_first: bool = False
 
     @property
     def size(self) -> int:
@@ -42,6 +44,7 @@ def blocks(stream: BinaryIO, *, offset: int = 0, upto: int | None = None) -> Ite
     At most `LONGEST_LINE` bytes and a block are held at a time.
     """
     _keep_freed_memory()
+    is_first = offset == 0
     while data := stream.read(_BLOCK if upto is None else min(_BLOCK, upto - offset)):
         if not data.endswith(b"\n"):
             data += stream.readline(LONGEST_LINE)
@@ -49,10 +52,11 @@ def blocks(stream: BinaryIO, *, offset: int = 0, upto: int | None = None) -> Ite
         if not data.endswith(b"\n") and len(data) > LONGEST_LINE:
             data, whole = data[(end := data.rfind(b"\n") + 1) :], data[:end]
             if whole:
-                yield Block(offset, whole)
-                offset += len(whole)
+                yield Block(offset, whole, is_first=is_first)
+                offset, is_first = offset + len(whole), is_first and whole.isspace()
             left_out = _skip_the_line(stream)
-        yield Block(offset, data, left_out)
+        yield Block(offset, data, left_out, is_first)
+        is_first = is_first and data.isspace()
         offset += len(data) + left_out
 
 

@@ -28,9 +28,10 @@ def inspect(file: str, block: Block, source: Callable[[], bytes]) -> Labels:
     """
     findings = Findings()
     data, crlf = plain(file, block, findings)
-    is_first = not block.offset
-    found = _at_once(data, headed=is_first) if block.may_be_in_order else None
-    rows, (at, queries, documents, scores) = found or _one_by_one(file, data, block.left_out, findings, headed=is_first)
+    found = _at_once(data, headed=block.is_first) if block.may_be_in_order else None
+    rows, (at, queries, documents, scores) = found or _one_by_one(
+        file, data, block.left_out, findings, headed=block.is_first
+    )
     return Labels(
         source=source,
         size=block.size,

@@ -30,8 +30,10 @@ _MOST_DIFFERENT = 1  # of eight orders; nine of ten lines with one word changed 
 _LOWER = bytes(range(256)).lower()
 _PASSED_OVER = bytes(byte for byte in range(128) if not chr(byte).isalnum())
 
-# Punctuation beyond ASCII; and that with the letters that have another width than they should.
-_PUNCTUATION = "\u00a1\u00ab\u00bb\u00bf\u2010-\u205e\u3000-\u3020\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"
+# Punctuation and spaces beyond ASCII; and that with the letters that have another width than they should.
+_PUNCTUATION = (
+    "\u00a0\u00a1\u00ab\u00bb\u00bf\u2000-\u205f\u3000-\u3020\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"
+)
 _OF_PUNCTUATION = re.compile(f"[{_PUNCTUATION}]")
 _OUT_OF_FORM = re.compile(f"[{_PUNCTUATION}\uff10-\uff9f]")
 
