@@ -1,0 +1,174 @@
+"""Which of the mutants the corpus of faults notices: `python -m support.mutation`, prints one JSON object.
+
+Each mutant is a module of `dropforge` with one piece of its text replaced, under its real name, in a process of its own
+that has not imported the package before. It is noticed when the corpus tells something of it that it does not tell of
+the source as it is.
+"""
+
+import importlib.abc
+import importlib.util
+import json
+import os
+import signal
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+# What takes long to import is imported once, before the processes part; nothing of `dropforge` is.
+import google_crc32c  # noqa: F401
+import msgspec  # noqa: F401
+import numpy as np  # noqa: F401
+import yaml  # noqa: F401
+from support.mutants import MUTANTS, Mutant
+
+_PATIENCE = 90  # seconds that a mutant may take
+_AT_A_TIME = max(os.cpu_count() or 1, 2)
+_READ_AT_ONCE = {"domain.validator.records", "domain.validator.labels"}
+WHOLE = 512 * 1024  # bytes: a block that takes a whole file
+
+Differences = dict[str, list[str]]  # by what was examined: what it is not told though it must be, and the reverse
+
+
+def _path(mutant: Mutant) -> Path:
+    found = importlib.util.find_spec("dropforge")
+    assert found is not None
+    assert found.submodule_search_locations is not None
+    return Path(found.submodule_search_locations[0], *mutant.module.split(".")).with_suffix(".py")
+
+
+class _Loader(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):
+    """Finds one module, and reads it with its text replaced."""
+
+    def __init__(self, mutant: Mutant) -> None:
+        self._mutant = mutant
+        self._path = _path(mutant)
+
+    def find_spec(self, fullname, path, target=None):
+        """See `MetaPathFinder`."""
+        if fullname != f"dropforge.{self._mutant.module}":
+            return None
+        return importlib.util.spec_from_loader(fullname, self, origin=str(self._path))
+
+    def get_filename(self, fullname):
+        """See `SourceLoader`; no byte code lies where this says."""
+        return f"{self._path}.mutant"
+
+    def get_data(self, path):
+        """See `SourceLoader`."""
+        return self._path.read_text("utf-8").replace(self._mutant.old, self._mutant.new).encode()
+
+
+def _examinations(module: str = "") -> Iterator[tuple[str, Callable[[], list[str]]]]:
+    """What is examined, by name: gives how what is told differs from what must be told.
+
+    What notices most comes first: many faults at once, then those that a mutant of this module shows in.
+    """
+    from support.examination import contradictions, examined, told  # noqa: PLC0415 - the mutant's loader comes first
+    from support.faults import EVERY, folder, quality, settings  # noqa: PLC0415 - as above
+    from support.faults.fault import found, planted, together  # noqa: PLC0415 - as above
+    from support.variants import VARIANTS  # noqa: PLC0415 - as above
+
+    from dropforge.domain.validator import blocks  # noqa: PLC0415 - as above
+
+    def differences(files, expected, *, operator=None, block=WHOLE, examine=examined):
+        blocks._BLOCK = block
+        report = examine(files, operator)
+        all_told, all_expected = Counter(told(report)), Counter(expected)
+        return [
+            *(f"missing: {each}" for each in all_expected - all_told),
+            *(f"too much: {each}" for each in all_told - all_expected),
+            *contradictions(report, files),
+        ]
+
+    def of_faults(faults, block=WHOLE):
+        dataset = together(faults)
+        return differences(dataset.files, dataset.expected, block=block)
+
+    def of_fault(fault):
+        dataset = planted(fault)
+        return differences(dataset.files, dataset.expected, examine=lambda files, _: found(fault, files))
+
+    at_once = [fault for fault in EVERY if not fault.apart]
+    once_each = [fault for fault in at_once if not fault.name.endswith((" queries.jsonl", " test_label.tsv"))]
+    alone = [fault for fault in EVERY if fault.apart not in {"", "it is large"} or fault in quality.FAULTS]
+    large = [fault for fault in EVERY if fault.apart == "it is large"]
+    of_settings, of_folder = frozenset(settings.FAULTS), frozenset(folder.FAULTS)
+    mine = of_settings if module == "domain.tuning" else of_folder if module in {"examine", "domain.datasets"} else ()
+    alone.sort(key=lambda fault: (fault not in mine, fault in of_settings or fault in of_folder))
+    in_lines = [("most faults together, in blocks of one line", lambda: of_faults(once_each, 1))]
+    if not mine:
+        yield "faults together", lambda: of_faults(at_once)
+        yield "faults together, in blocks", lambda: of_faults(at_once, 2_000)
+    if module in _READ_AT_ONCE:
+        yield from in_lines
+    for fault in alone:
+        yield fault.name, lambda fault=fault: of_fault(fault)
+    for name, (variant, operator) in VARIANTS.items():
+        yield name, lambda variant=variant, operator=operator: differences(variant(), [], operator=operator)
+    if module not in _READ_AT_ONCE:
+        yield from in_lines
+    for fault in (*large, *at_once):
+        yield fault.name, lambda fault=fault: of_fault(fault)
+
+
+def _differences_of(what: Callable[[], list[str]]) -> list[str]:
+    try:
+        return what()
+    except Exception as error:  # noqa: BLE001 - a mutant may raise whatever it likes
+        return [f"raised {error!r}"]
+
+
+def _noticed(mutant: Mutant, usual: Differences) -> str:
+    """By what a mutant is noticed; nothing for one that is not."""
+    sys.meta_path.insert(0, _Loader(mutant))
+    try:
+        for name, what in _examinations(mutant.module):
+            if new := set(_differences_of(what)) - set(usual[name]):
+                return f"{name}: {min(new)}"
+    except Exception as error:  # noqa: BLE001 - as above
+        return f"raised {error!r}"
+    return ""
+
+
+def _apart(work: Callable[[], object]) -> tuple[int, int]:
+    """Do some work in a process that is forked off; gives its number and where its answer can be read."""
+    reading, writing = os.pipe()
+    if child := os.fork():
+        os.close(writing)
+        return child, reading
+    signal.alarm(_PATIENCE)
+    with os.fdopen(writing, "w") as answer:
+        json.dump(work(), answer)
+    os._exit(0)
+
+
+def _answer(reading: int) -> object:
+    """What a process answered; nothing, for one that did not come to its end."""
+    with os.fdopen(reading) as answer:
+        text = answer.read()
+    return json.loads(text) if text else ""
+
+
+def main() -> None:
+    """Try every mutant."""
+    child, reading = _apart(lambda: {name: _differences_of(what) for name, what in _examinations()})
+    usual = _answer(reading)
+    os.waitpid(child, 0)
+    assert isinstance(usual, dict), "without mutants the corpus must come to its end"
+    stale = {each.name for each in MUTANTS if _path(each).read_text("utf-8").count(each.old) != 1}
+    waiting = [mutant for mutant in MUTANTS if mutant.name not in stale]
+    begun: dict[int, tuple[Mutant, int]] = {}
+    noticed: dict[str, object] = {}
+    while waiting or begun:
+        while waiting and len(begun) < _AT_A_TIME:
+            mutant = waiting.pop()
+            child, reading = _apart(lambda mutant=mutant: _noticed(mutant, usual))
+            begun[child] = mutant, reading
+        mutant, reading = begun.pop(os.wait()[0])
+        noticed[mutant.name] = _answer(reading)
+    json.dump({"noticed": noticed, "stale": sorted(stale)}, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
