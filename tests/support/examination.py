@@ -1,10 +1,15 @@
 """A folder held in memory, examined as the function and the command line do it, and what it is told."""
 
+import json
+import re
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from typing import NamedTuple
+
+from support.obvious import fold
 
 from dropforge.adapters.memory import ManualClock, MemoryDisk, MemoryStore
 from dropforge.domain.datasets import KNOWN, Folder
@@ -68,7 +73,14 @@ def contradictions(report: Report, files: Mapping[str, bytes]) -> list[str]:
     }
     lines = {name: _lines(data) for name, data in files.items()}
     wrong = [found for found in report.findings if found.column and not _points_right(found, lines[found.file])]
-    return [what for what, is_wrong in faults.items() if is_wrong] + [f"the caret of {found}" for found in wrong]
+    stray = [
+        found for found in report.findings if found.code in _SAME and not _names_its_like(found, lines[found.file])
+    ]
+    return [
+        *(what for what, is_wrong in faults.items() if is_wrong),
+        *(f"the caret of {found}" for found in wrong),
+        *(f"the line that is named by {found}" for found in stray),
+    ]
 
 
 def _in_order(found: Finding) -> tuple[int, int, int, int]:
@@ -84,3 +96,36 @@ def _points_right(found: Finding, lines: Sequence[bytes]) -> bool:
     """Whether the caret stands below the character, in the excerpt, that is in the column, in the file."""
     char = lines[found.line - 1].decode("utf-8", "backslashreplace")[found.column - 1 : found.column]
     return found.excerpt[found.caret - 1 : found.caret] == printable(char.replace("\t", TAB))[:1]
+
+
+def _pair(line: str) -> object:
+    return [cell[1:-1] if len(cell) > 1 and cell[0] == cell[-1] == '"' else cell for cell in line.split("\t")[:2]]
+
+
+def _field(name: str, line: str) -> object:
+    try:
+        return json.loads(line)[name]
+    except ValueError:
+        return None  # it is broken, and has an id all the same
+
+
+# What a line must have in common with the one that is named in a finding of this code.
+_SAME: Mapping[str, Callable[[str], object]] = {
+    "id-duplicate": partial(_field, "_id"),
+    "text-duplicate": lambda line: fold(str(_field("text", line))),
+    "labels-duplicate": _pair,
+    "labels-conflict": _pair,
+}
+_LONG = 200  # bytes of a line, from which on texts need not be the same to be told alike
+
+
+def _names_its_like(found: Finding, lines: Sequence[bytes]) -> bool:
+    """Whether the line that the message names comes before, and has what this one has."""
+    earlier = int(re.findall(r"line (\d+)", found.message)[-1])
+    if not 0 < earlier < found.line:
+        return False
+    one, other = lines[earlier - 1], lines[found.line - 1]
+    if found.code == "text-duplicate" and max(len(one), len(other)) >= _LONG:
+        return True
+    these = [_SAME[found.code](line.decode("utf-8", "replace")) for line in (one, other)]
+    return None in these or these[0] == these[1]

@@ -113,6 +113,8 @@ MUTANTS = (
     *_of(
         "domain.validator.dataset",
         ("before += part.lines", "before += part.rows"),
+        ("shelf.lines[mine] = before + part.at[new]", "shelf.lines[mine] = part.at[new]"),
+        ("= before + part.at[new], part.scores[new]", "= part.at[new], part.scores[new]"),
         ("if part.crlf and not crlf:", "if part.crlf:"),
         ("if not before:", "if False:"),
         ("again & ~conflict", "again"),

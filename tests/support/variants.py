@@ -99,6 +99,15 @@ def _short_beside_long(text: str) -> Files:
     return files | {CORPUS: files[CORPUS].replace(b"Document 8 ", prose(80, 400).encode())}
 
 
+def _signs_only() -> Files:
+    files = Dataset().files
+    lines = [
+        f'{{"_id": "{identity}", "text": "{text}"}}\n' for identity, text in (("x", "!?"), ("y", "..."), ("z", "??"))
+    ]
+    files[QUERIES] += "".join(lines).encode()
+    return files | {file: files[file] + f"{query}\td1\t1\n".encode() for file, query in zip(LABELS, "xyz", strict=True)}
+
+
 def _with_manifest() -> Files:
     files = Dataset().files
     return files | {MANIFEST: json.dumps({"files": listed(files)}).encode()}
@@ -171,6 +180,7 @@ _MADE: dict[str, Callable[[], Files]] = {
     "a short text, escaped, beside a long one": lambda: _short_beside_long('"\\u00e9"'),
     "a text of one letter beside a long one": lambda: _short_beside_long('"x"'),
     "a text without letters beside a long one": lambda: _short_beside_long('"!\\/"'),
+    "texts of signs only, which say nothing of each other": _signs_only,
     "titles that are the same": lambda: changed(CORPUS, b"Title 8", b"Title 7"),
     "a document in another script of more than a hundred": lambda: changed(QUERIES, b"What is t number 7 about", "Где карта".encode()),
     "a document that has almost half of the training labels": lambda: with_labels(

@@ -1,6 +1,6 @@
 """Faults of what a record says: its id, text, title, and fields of no use."""
 
-from support.faults.fault import CORPUS, QUERIES, RECORDS, Edit, Fault, Line
+from support.faults.fault import CORPUS, QUERIES, RECORDS, TEST, Edit, Fault, Line
 
 
 def _record(name: str, *lines: Line, files: tuple[str, ...] = RECORDS) -> tuple[Fault, ...]:
@@ -128,6 +128,17 @@ _TEXT_MISSING = (
     *_record(
         "a number for a text, behind one that is nested",
         ('{"no#": {"text": "t"}, "_id": "x#", "text": ¦7}', "text-missing", "record-unknown-field"),
+    ),
+    Fault(
+        name="no text in a training query, and none in a test query",  # which is not to say that they are the same
+        edits=(
+            Edit(
+                QUERIES,
+                (('{"_id": "q#", "text": ¦""}', "text-missing"), ('{"_id": "y#", "text": ¦""}', "text-missing")),
+                instead=True,
+            ),
+            Edit(TEST, ("y#\td#\t1",)),
+        ),
     ),
     # The field that has the text is of no use, which is told too.
     *_record("a text under another name", ('{"_id": "x#", "body#": "t"}', "record-unknown-field", "text-missing")),

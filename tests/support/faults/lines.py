@@ -217,6 +217,15 @@ _BLANK = (
     *(_behind("two blank lines", file, ("", "bytes-blank-line"), ("", "bytes-blank-line")) for file in (*RECORDS, *LABELS)),
     *(_behind("a line of spaces", file, ("   ", "bytes-blank-line")) for file in (*RECORDS, *LABELS)),
     *(_behind("a line of tabs", file, ("\t\t", "bytes-blank-line")) for file in (QUERIES, TRAINING)),
+    *(
+        _whole(
+            f"nothing but CR LF before all, in {file}",
+            _whole_file(file, lambda data: b"\r\n" + data),
+            ("bytes-blank-line", file, 1, 0),
+            ("bytes-line-ends", file, 1, 0),
+        )
+        for file in (CORPUS, QUERIES)
+    ),
     _behind("a line that has only its CR LF", TEST, ("\r", "bytes-blank-line", "bytes-line-ends")),
 )  # fmt: skip
 

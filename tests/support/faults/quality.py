@@ -189,6 +189,12 @@ _SKEW = (
         apart="it is about the whole file",
     ),
     Fault(
+        name="one document that holds all of twenty training labels",  # the other queries have none
+        change=_labelled(TRAINING, *(f"q{n}\td5\t1" for n in range(20))),
+        told=(Told("label-skew", TRAINING, 0, 0), Told("queries-unlabelled", QUERIES, 0, 0)),
+        apart="it is about the whole file",
+    ),
+    Fault(
         name="one query that holds more than half of the training labels",
         change=_labelled(TRAINING, *(f"q{n}\td{n}\t1" for n in range(1, SIZE)), *(f"q0\td{n}\t1" for n in range(SIZE))),
         told=(Told("label-skew", TRAINING, 0, 0),),
