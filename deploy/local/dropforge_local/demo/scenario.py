@@ -152,9 +152,10 @@ class _Demonstration:
 def _what_next(out: Console) -> None:
     out.print("\n[bold]Next[/bold]")
     for meaning, command in (
+        ("Check a dataset of yours, on this machine alone:", ".venv/bin/dropforge check FOLDER"),
         ("Keep a stack running, with its console and a live timeline:", ".venv/bin/dropforge local up"),
         ("In another terminal, point gcloud and Google's clients at it:", 'eval "$(.venv/bin/dropforge local env)"'),
-        ("Drop a dataset of yours:", "gcloud storage cp FOLDER/* gs://dropforge-drop/datasets/NAME/"),
+        ("Drop it:", "gcloud storage cp FOLDER/* gs://dropforge-drop/datasets/NAME/"),
         ("See what becomes of it:", ".venv/bin/dropforge runs"),
     ):
         out.print(Text(f"  {meaning}"))
