@@ -175,14 +175,14 @@ class Dataset:
         self._tell_each("text-duplicate", file, before, part, twice, same_text)
 
     def _tell_each(
-        self, code: str, file: str, before: int, part: Part, which: Flags, what: Callable[[int], str], column: int = 0
+        self, code: str, file: str, before: int, part: Part, which: Flags, what: Callable[[int], str]
     ) -> None:
         """Tell a fault of each record or label so marked, as long as somebody will read it."""
         places = np.flatnonzero(which).tolist()
         room = self.findings.room(code)
         for place in places[:room]:
             line = int(part.at[place])
-            self.findings.add(code, file, before + line, what(place), column=column, source=part.line(line))
+            self.findings.add(code, file, before + line, what(place), source=part.line(line))
         self.findings.add_unseen(code, len(places[room:]))
 
     # Labels
