@@ -109,7 +109,9 @@ def test_processes_that_are_ended_from_outside_are_told(folder):
 def test_nothing_is_left_of_a_check_that_is_ended(folder, how, status):
     """As a terminal does it: an interrupt goes to all of its processes, another signal to the one that was started."""
     script = (
-        "import os, time\nfrom dropforge import bootstrap\nfrom dropforge.adapters import processes\n"
+        "import os, signal, time\nfrom dropforge import bootstrap\nfrom dropforge.adapters import processes\n"
+        # What runs in a shell's background is born deaf to it.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from dropforge.domain.validator import records\nfrom dropforge.cli.main import main\n"
         "bootstrap._LARGE, processes._SPAN, inspect = 0, 1_000, records.inspect\n"
         "os.sched_getaffinity = lambda _: {0, 1}\n"
