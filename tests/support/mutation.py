@@ -24,7 +24,6 @@ from support.mutants import MUTANTS, Mutant
 
 _PATIENCE = 90  # seconds that a mutant may take
 _AT_A_TIME = max(os.cpu_count() or 1, 2)
-_READ_AT_ONCE = {"domain.validator.records", "domain.validator.labels"}
 WHOLE = 512 * 1024  # bytes: a block that takes a whole file
 
 Differences = dict[str, list[str]]  # by what was examined: what it is not told though it must be, and the reverse
@@ -90,26 +89,36 @@ def _examinations(module: str = "") -> Iterator[tuple[str, Callable[[], list[str
         return differences(dataset.files, dataset.expected, examine=lambda files, _: found(fault, files))
 
     at_once = [fault for fault in EVERY if not fault.apart]
-    once_each = [fault for fault in at_once if not fault.name.endswith((" queries.jsonl", " test_label.tsv"))]
     alone = [fault for fault in EVERY if fault.apart not in {"", "it is large"} or fault in quality.FAULTS]
     large = [fault for fault in EVERY if fault.apart == "it is large"]
-    of_settings, of_folder = frozenset(settings.FAULTS), frozenset(folder.FAULTS)
-    mine = of_settings if module == "domain.tuning" else of_folder if module in {"examine", "domain.datasets"} else ()
-    alone.sort(key=lambda fault: (fault not in mine, fault in of_settings or fault in of_folder))
-    in_lines = [("most faults together, in blocks of one line", lambda: of_faults(once_each, 1))]
+    shows_in = {
+        "domain.tuning": settings.FAULTS,
+        "examine": folder.FAULTS,
+        "domain.datasets": folder.FAULTS,
+        "domain.validator.judge": quality.FAULTS,
+    }
+    mine, side = frozenset(shows_in.get(module, ())), frozenset((*settings.FAULTS, *folder.FAULTS))
+    alone.sort(key=lambda fault: (fault not in mine, fault in side))
+    # Of each shape one, in one kind of file.
+    of_records, of_labels = (
+        (f"faults of {file} together, each line a block", lambda file=file: of_faults(_only_in(file, at_once), 1))
+        for file in ("corpus.jsonl", "training_label.tsv")
+    )
     if not mine:
         yield "faults together", lambda: of_faults(at_once)
         yield "faults together, in blocks", lambda: of_faults(at_once, 2_000)
-    if module in _READ_AT_ONCE:
-        yield from in_lines
+    yield from {"domain.validator.records": [of_records], "domain.validator.labels": [of_labels]}.get(module, [])
     for fault in alone:
         yield fault.name, lambda fault=fault: of_fault(fault)
     for name, (variant, operator) in VARIANTS.items():
         yield name, lambda variant=variant, operator=operator: differences(variant(), [], operator=operator)
-    if module not in _READ_AT_ONCE:
-        yield from in_lines
+    yield from (of_records, of_labels)
     for fault in (*large, *at_once):
         yield fault.name, lambda fault=fault: of_fault(fault)
+
+
+def _only_in(file, faults):
+    return [fault for fault in faults if fault.edits and all(edit.file == file for edit in fault.edits)]
 
 
 def _differences_of(what: Callable[[], list[str]]) -> list[str]:
