@@ -112,6 +112,7 @@ MUTANTS = (
     ),
     *_of(
         "domain.validator.dataset",
+        ('1 if what == "query" else line.find("\\t") + 2', 'line.find("\\t") + 2'),
         ("before += part.lines", "before += part.rows"),
         ("shelf.lines[mine] = before + part.at[new]", "shelf.lines[mine] = part.at[new]"),
         ("= before + part.at[new], part.scores[new]", "= part.at[new], part.scores[new]"),

@@ -7,7 +7,19 @@ from collections.abc import Callable
 
 import google_crc32c
 from support.examination import Told
-from support.faults.fault import CORPUS, LABELS, QUERIES, RECORDS, SIZE, TEST, TRAINING, VALIDATION, Fault, Files
+from support.faults.fault import (
+    CORPUS,
+    LABELS,
+    QUERIES,
+    RECORDS,
+    SIZE,
+    TEST,
+    TRAINING,
+    VALIDATION,
+    Fault,
+    Files,
+    document_at,
+)
 
 from dropforge.domain.tuning import Tuning
 from dropforge.settings import Operator
@@ -100,7 +112,7 @@ _EMPTY = tuple(
         change=fault.change,
         told=fault.told
         + tuple(
-            Told(_DANGLING[each.file], file, line, 0)
+            Told(_DANGLING[each.file], file, line, document_at(file, line) if each.file == CORPUS else 1)
             for each in fault.told
             if each.code == "bytes-empty" and each.file in _DANGLING
             for file in LABELS

@@ -91,7 +91,7 @@ _HEADERS = (
     # A header within the file is read as a label: of a query and a document that are not there, with no score.
     *_label(
         "a header a second time",
-        ("query-id\tcorpus-id\t¦score", "labels-score", "labels-unknown-query", "labels-unknown-document"),
+        ("¦query-id\t¦corpus-id\t¦score", "labels-unknown-query", "labels-unknown-document", "labels-score"),
     ),
     Fault(
         name="commas for all tabs",  # no line can be read, so none of the file's queries is labelled
@@ -234,13 +234,15 @@ _UNKNOWN = (
     )
     for fault in _label(
         name,
-        (f"{query.replace('{capital}', 'X')}\t{document}\t1", f"labels-unknown-{'query' if document == 'd#' else 'document'}"),
+        (f"¦{query.replace('{capital}', 'X')}\t{document}\t1", "labels-unknown-query")
+        if document == "d#"
+        else (f"{query}\t¦{document}\t1", "labels-unknown-document"),
     )
     ),
-    *_label("a query that is there, in capitals", ("Q#\td#\t1", "labels-unknown-query"), files=(TRAINING,)),
+    *_label("a query that is there, in capitals", ("¦Q#\td#\t1", "labels-unknown-query"), files=(TRAINING,)),
     # Two names, and neither is known.
-    *_label("query and document the wrong way round", ("d#\t%#\t1", "labels-unknown-document", "labels-unknown-query")),
-    *_label("a label of a dataset that is another", ("x#\ty#\t0", "labels-unknown-document", "labels-unknown-query")),
+    *_label("query and document the wrong way round", ("¦d#\t¦%#\t1", "labels-unknown-query", "labels-unknown-document")),
+    *_label("a label of a dataset that is another", ("¦x#\t¦y#\t0", "labels-unknown-query", "labels-unknown-document")),
 )  # fmt: skip
 
 _PAIRS = (

@@ -15,6 +15,7 @@ from support.faults.fault import (
     Fault,
     Files,
     Line,
+    document_at,
 )
 
 LONGEST_LINE = 4 * 1024 * 1024
@@ -137,7 +138,11 @@ _IN_UTF16 = (
         _whole_file(CORPUS, _utf16("utf-16-be")),
         ("bytes-not-utf8", CORPUS, 1, 1),
         *(("bytes-control-character", CORPUS, line, 1) for line in range(2, SIZE + 1)),
-        *(("labels-unknown-document", file, line, 0) for file in LABELS for line in range(2, SIZE + 2)),
+        *(
+            ("labels-unknown-document", file, line, document_at(file, line))
+            for file in LABELS
+            for line in range(2, SIZE + 2)
+        ),
         *(("labels-too-few-queries", file, 0, 0) for file in LABELS),
         ("labels-too-few-queries-in-all", "", 0, 0),
     ),

@@ -85,13 +85,13 @@ _SIZES = (
     ),
     Fault(
         name="a label of a document that is not there, where there are as many as may be",
-        edits=(Edit(TEST, (("t#\tx#\t1", "labels-unknown-document"),), instead=True),),
+        edits=(Edit(TEST, (("t#\t¦x#\t1", "labels-unknown-document"),), instead=True),),
         operator=Operator(limits=Limits(most_documents=SIZE, most_queries=3 * SIZE, most_labels=3 * SIZE)),
         apart="the limits are for all",
     ),
     Fault(
         name="a label of a query that is not there, where there are as many as may be",
-        edits=(Edit(TEST, (("x#\td#\t1", "labels-unknown-query"),), instead=True),),
+        edits=(Edit(TEST, (("¦x#\td#\t1", "labels-unknown-query"),), instead=True),),
         operator=Operator(limits=Limits(most_documents=SIZE, most_queries=3 * SIZE, most_labels=3 * SIZE)),
         apart="the limits are for all",
     ),

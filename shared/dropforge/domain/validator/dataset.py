@@ -175,14 +175,22 @@ class Dataset:
         self._tell_each("text-duplicate", file, before, part, twice, same_text)
 
     def _tell_each(
-        self, code: str, file: str, before: int, part: Part, which: Flags, what: Callable[[int], str]
+        self,
+        code: str,
+        file: str,
+        before: int,
+        part: Part,
+        which: Flags,
+        what: Callable[[int], str],
+        column: Callable[[str], int] = lambda _: 0,
     ) -> None:
         """Tell a fault of each record or label so marked, as long as somebody will read it."""
         places = np.flatnonzero(which).tolist()
         room = self.findings.room(code)
         for place in places[:room]:
-            line = int(part.at[place])
-            self.findings.add(code, file, before + line, what(place), source=part.line(line))
+            number = int(part.at[place])
+            line = part.line(number)
+            self.findings.add(code, file, before + number, what(place), column=column(line), source=line)
         self.findings.add_unseen(code, len(places[room:]))
 
     # Labels
@@ -238,7 +246,10 @@ class Dataset:
                 identity = cells_of(part.line(int(part.at[place])))[what == "document"]
                 return f"{quoted(identity)} is no _id in {where}{self._near(identity, shelf)}"
 
-            self._tell_each(f"labels-unknown-{what}", file, before, part, unknown, message)
+            def column(line: str) -> int:
+                return 1 if what == "query" else line.find("\t") + 2
+
+            self._tell_each(f"labels-unknown-{what}", file, before, part, unknown, message, column)
         return numbers
 
     @staticmethod
