@@ -137,7 +137,7 @@ MUTANTS = (
         ("if dataset.piles and dataset.labels <= limits.most_labels:", "if dataset.piles:"),
         ("training.answered & validation.answered", "validation.answered"),
         ("both = test.answered & training.answered", "both = training.answered"),
-        ("_same_text(test, training) & ~both", "_same_text(test, training)"),
+        ("test, training) & ~both", "test, training)"),
         ("0 < answered < FEWEST_TELLING_QUERIES", "0 < answered <= FEWEST_TELLING_QUERIES"),
         ("if not dataset.findings.rejected:", "if True:"),
     ),

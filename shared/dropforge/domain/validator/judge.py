@@ -4,7 +4,7 @@ import numpy as np
 
 from dropforge.domain.datasets import CORPUS, QUERIES, TEST_LABELS, TRAINING_LABELS, VALIDATION_LABELS
 from dropforge.domain.gate import FEWEST_TELLING_QUERIES
-from dropforge.domain.validator.dataset import Dataset, Flags, Pile
+from dropforge.domain.validator.dataset import Dataset, Flags, Pile, Shelf
 from dropforge.domain.validator.keys import Numbers
 
 _FEWEST_SKEWED = 20  # labels; among fewer, half of them is no sign of anything
@@ -80,7 +80,7 @@ def _tell_test(dataset: Dataset, test: Pile, training: Pile | None) -> None:
         if count := np.count_nonzero(both):
             what = f"{count:,} of {answered:,} test queries are in {TRAINING_LABELS} too"
             findings.add("test-queries-trained-on", TEST_LABELS, 0, what)
-        if count := np.count_nonzero(_same_text(test, training) & ~both):
+        if count := np.count_nonzero(_same_text(dataset.shelves[QUERIES], test, training) & ~both):
             what = f"the texts of {count:,} of {answered:,} test queries are in {TRAINING_LABELS} too, as other queries"
             findings.add("test-texts-trained-on", TEST_LABELS, 0, what)
     if 0 < answered < FEWEST_TELLING_QUERIES:
@@ -89,11 +89,9 @@ def _tell_test(dataset: Dataset, test: Pile, training: Pile | None) -> None:
         )
 
 
-def _same_text(test: Pile, training: Pile) -> Flags:
+def _same_text(queries: Shelf, test: Pile, training: Pile) -> Flags:
     """Which test queries have the text of a training query."""
-    if test.queries is None:
-        return np.zeros(len(test.answered), np.bool_)
-    texts = test.queries.same_text[: len(test.answered)]
+    texts = queries.same_text[: len(test.answered)]
     trained_on = np.zeros(len(texts) + 1, np.bool_)
     trained_on[texts[training.answered]] = True
     return test.answered & (texts > 0) & trained_on[texts]
@@ -103,7 +101,7 @@ def _tell_unlabelled(dataset: Dataset) -> None:
     piles = list(dataset.piles.values())
     if not piles:
         return
-    queries = np.logical_or.reduce([pile.by_query > 0 for pile in piles])[1:]
+    queries = np.logical_or.reduce([pile.answered for pile in piles])[1:]
     documents = np.logical_or.reduce([pile.by_document > 0 for pile in piles])[1:]
     for code, file, labelled in (
         ("queries-unlabelled", QUERIES, queries),

@@ -112,8 +112,7 @@ def _bounds(lengths: Places, lines: Lines, at: Numbers) -> Places:
 
 def _written_otherwise(lines: Lines, at: Numbers) -> Places:
     r"""The places of texts on a line with an escape that not every writer of JSON would write: `\u....` or `\/`."""
-    escaped = lines.there[lines.backslashes + 1]
-    optional = lines.backslashes[(escaped == _U) | (escaped == _SLASH)]
+    optional = lines.backslashes[(lines.escaped == _U) | (lines.escaped == _SLASH)]
     first, last = np.searchsorted(optional, (lines.begins[at - 1], lines.ends[at - 1]))
     return np.flatnonzero(np.less(first, last))
 

@@ -26,26 +26,26 @@ class Lines:
     Attributes:
         data: The lines.
         there: The same, byte by byte.
+        begins: Where each line begins.
         ends: Where each line ends.
         backslashes: Where a backslash is.
+        escaped: What stands behind each of them.
     """
 
     data: bytes
     there: Bytes
+    begins: Places
     ends: Places
     backslashes: Places
+    escaped: Bytes
 
     @classmethod
     def of(cls, data: bytes) -> "Lines":
         """Look for them."""
         there = np.frombuffer(data, np.uint8)
         backslashes = np.flatnonzero(there == _BACKSLASH) if b"\\" in data else np.empty(0, np.intp)
-        return cls(data, there, np.flatnonzero(there == _LINE_END), backslashes)
-
-    @property
-    def begins(self) -> Places:
-        """Where each line begins."""
-        return np.append(0, self.ends[:-1] + 1)
+        ends = np.flatnonzero(there == _LINE_END)
+        return cls(data, there, np.append(0, ends[:-1] + 1), ends, backslashes, there[backslashes + 1])
 
 
 def plain(file: str, block: Block, findings: Findings) -> tuple[bytes, int]:
@@ -54,13 +54,13 @@ def plain(file: str, block: Block, findings: Findings) -> tuple[bytes, int]:
     if not block.offset and data.startswith(BOM):
         findings.add("bytes-bom", file, 1)
         data = data.removeprefix(BOM)
-    found = data.find(b"\r\n") if b"\r" in data else -1
-    if found >= 0:
+    crlf = 0
+    if b"\r" in data and (found := data.find(b"\r\n")) >= 0:
         crlf = data.count(b"\n", 0, found) + 1
         data = data.replace(b"\r\n", b"\n")
     if not data.endswith(b"\n"):
         data += b"\n"
-    return data, crlf if found >= 0 else 0
+    return data, crlf
 
 
 def lines_of(file: str, data: bytes, left_out: int, findings: Findings) -> Iterator[tuple[int, bytes, str | None]]:

@@ -157,12 +157,11 @@ def _usable(ids: Sequence[str], texts: Sequence[str]) -> bool:
 
 def _may_escape_controls(lines: Lines) -> bool:
     r"""Whether `\b`, `\f`, `\u000.` or `\u001.` stands in the block; an escaped backslash may come before it."""
-    after = lines.backslashes + 1
-    letters = lines.there[after]
+    letters = lines.escaped
     if ((letters == _B) | (letters == _F)).any():
         return True
-    digits = after[letters == _U]
-    first, second, third = (lines.there.take(digits + ahead, mode="clip") for ahead in (1, 2, 3))
+    numbers = lines.backslashes[letters == _U]
+    first, second, third = (lines.there.take(numbers + ahead, mode="clip") for ahead in (2, 3, 4))
     return bool(((first == _ZERO) & (second == _ZERO) & (third <= _ZERO + 1)).any())
 
 
