@@ -3,26 +3,29 @@
 What a worker does, and what becomes of the event:
 
 the worker returns      acknowledged
-Transient               raised: the service delivers again, with backoff, and dead-letters after its limit
-Permanent, Unreadable   set aside in the state bucket, once, and acknowledged: trying again changes nothing
+Transient               raised: the service delivers again, with backoff
+Permanent, Unreadable   set aside with the reason, and acknowledged: trying again changes nothing
 anything else           a bug: raised, so that the event waits for the mended version
+
+What keeps failing until the event is too old is set aside, too: what Pub/Sub itself gives up on comes without a reason.
+A tick that comes late is not worth the work: later ones have come.
 """
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import TypeVar
-from urllib.parse import quote
 
 from cloudevents.http import CloudEvent
 from structlog.contextvars import bound_contextvars
 
 from dropforge import bootstrap, wire
-from dropforge.domain.errors import Conflict, Permanent, Transient, Unreadable
+from dropforge.deadletters import SetAside
+from dropforge.domain.errors import Permanent, Transient, Unreadable
 from dropforge.logs import Name, log
-from dropforge.ports import NEW, ObjectStore
-from dropforge.workers.outcome import Outcome
+from dropforge.wire import Tick
+from dropforge.workers.outcome import Outcome, ignored
 
 Incoming = TypeVar("Incoming")
-ASIDE = "aside/"
 
 
 def deliver(event: CloudEvent, *, read: Callable[[CloudEvent], Incoming], work: Callable[..., Outcome]) -> None:
@@ -38,32 +41,30 @@ def deliver(event: CloudEvent, *, read: Callable[[CloudEvent], Incoming], work: 
     """
     with bound_contextvars(event_id=event["id"], worker=work.__name__):
         made = bootstrap.ports()
+        age = _age(event)
         try:
-            outcome = bootstrap.perform(work, read(event))
-        except Transient as error:
-            log.warning("event.retried", error=type(error).__name__, reason=str(error))
-            raise
+            incoming = read(event)
+            if isinstance(incoming, Tick) and age > made.settings.patience:
+                outcome = ignored("late: later ticks have come")
+            else:
+                outcome = bootstrap.perform(work, incoming)
         except Permanent as error:
             name: Name = "event.unreadable" if isinstance(error, Unreadable) else "event.given_up"
             log.error(name, error=type(error).__name__, reason=str(error))
-            _set_aside(event, work.__name__, error, made.state)
+            SetAside(made.state).keep(event, work.__name__, error)
+        except Exception as error:
+            if age > made.settings.gives_up_after:
+                log.exception("event.given_up", reason="too old to be tried again")
+                SetAside(made.state).keep(event, work.__name__, error)
+                return
+            if isinstance(error, Transient):
+                log.warning("event.retried", error=type(error).__name__, reason=str(error))
+            raise
         else:
             log.info("event.handled", outcome=outcome.what.value, why=outcome.why, run=outcome.run)
 
 
-def _set_aside(event: CloudEvent, worker: str, error: Permanent, state: ObjectStore) -> None:
-    """Keep what nobody could handle: `aside/WORKER/EVENT.json`, once however often it is delivered."""
-    kept = {
-        "worker": worker,
-        "id": event["id"],
-        "type": event["type"],
-        "source": event["source"],
-        "time": event.get("time"),
-        "error": type(error).__name__,
-        "reason": str(error),
-        "data": wire.as_json(event.data),
-    }
-    try:
-        state.write(f"{ASIDE}{worker}/{quote(str(event['id']), safe='')}.json", wire.encode(kept), replacing=NEW)
-    except Conflict:
-        return
+def _age(event: CloudEvent) -> timedelta:
+    """How long ago the event came about; none where it does not say."""
+    now, at = bootstrap.ports().clock.now(), wire.time_of(event)
+    return now - at if at else timedelta()

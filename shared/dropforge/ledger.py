@@ -1,28 +1,35 @@
 """The ledger: the record of every run, as objects in the state bucket.
 
     ledger/RUN.json   the run's record; every write is compare-and-swap on its generation
-    active/RUN        there while anything is owed for the run; made before the first effect, removed last
+    active/RUN        the marker: there while anything is owed for the run; made before the first effect, removed last
+    retiring/RUN      there while the run's space awaits its end: its readers have left it, or never came
     intake/NAME       which drop of the dataset was last taken in
     aliases/NAME.json the dataset's alias
+    said/NOTICE       a notice that was published and need not be again
+    bookmarks/WORKER  where a worker ran out of time
     runs/RUN/         the run's own data: input/, output/, report.json
 
-A record carries what a list of runs shows as the object's metadata, so that listing a thousand runs is one call.
+A record carries what a list of runs shows as the object's metadata, so that listing a thousand runs is one call; a
+marker carries how much of the run's history has been told, so that what is in flight is followed by one call, too.
 """
 
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from dropforge import wire
 from dropforge.domain.errors import Conflict, Contended, Missing
+from dropforge.domain.files import StoredFile
 from dropforge.domain.runs import Run, State
-from dropforge.domain.spaces import Alias, moved
+from dropforge.domain.spaces import Alias, moved, without_previous
 from dropforge.logs import isolated
 from dropforge.ports import NEW, ObjectStore
 
-_LEDGER, _ACTIVE, _INTAKE, _ALIASES = "ledger/", "active/", "intake/", "aliases/"
+_LEDGER, _ACTIVE, _RETIRING = "ledger/", "active/", "retiring/"
+_INTAKE, _ALIASES, _SAID, _BOOKMARKS = "intake/", "aliases/", "said/", "bookmarks/"
 _TRIES = 8
 
 
@@ -41,6 +48,43 @@ class Intent:
     dataset: str
     since: datetime
     generation: int = NEW
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """A run for which something is owed, as its marker says.
+
+    The marker is written after the record and may lag behind it: it says where to look, and decides nothing.
+
+    Attributes:
+        run: The run's id.
+        begun: When the run was begun.
+        touched: When the marker was last written.
+        told: How many steps of the run's history have been told.
+        state: The last of these; None before the first.
+    """
+
+    run: str
+    begun: datetime
+    touched: datetime
+    told: int
+    state: State | None
+
+
+class Left(NamedTuple):
+    """A space without readers: its run's id, since when, and the generation of the marker that says so."""
+
+    run: str
+    since: datetime
+    generation: int
+
+
+class Pointer(NamedTuple):
+    """An alias in one line: the dataset, the run whose space readers use, and the model that was tuned for it."""
+
+    dataset: str
+    run: str
+    base_model: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,24 +114,30 @@ class Ledger:
     def begin(self, intent: Intent) -> None:
         """Mark a run active, before its first effect; one that is marked already stays as it was."""
         try:
-            self._state.write(_ACTIVE + intent.run, wire.encode(intent), replacing=NEW)
+            self._mark(intent, replacing=NEW)
         except Conflict:
             return
 
-    def record(self, run: Run) -> Run:
-        """Store a new run. If it is recorded already, that record stands and is returned."""
-        stored = _signed(run)
+    def record(self, run: Run) -> tuple[Run, bool]:
+        """Store a new run. If it is recorded already, that record stands.
+
+        Returns:
+            The run as it stands, and whether this call recorded it.
+        """
+        mine = _signed(run)
         try:
-            self._write(stored, NEW)
+            self._write(mine, NEW)
         except Conflict:
+            # The client repeats a write whose answer was lost, and is then refused by its own first try.
             found = self.load(run.id)
             if found is None:
                 raise Contended(f"the record of run {run.id} came and went while it was written") from None
-            stored = found
-        if not stored.is_settled:
+            if found.token != mine.token:
+                return found, False
+        if not mine.is_settled:
             # Written anew: a sweep that took the run for lost a moment ago must not remove the marker of a live one.
-            self._state.write(_ACTIVE + run.id, wire.encode(_intent(stored)), replacing=None)
-        return stored
+            self._mark(_intent(mine), replacing=None)
+        return mine, True
 
     def change(self, run_id: str, decide: Callable[[Run], Run]) -> Run:
         """Change a run by compare-and-swap; a lost race is read and decided again.
@@ -120,25 +170,39 @@ class Ledger:
             return mine
         raise Contended(f"run {run_id} was changed by others {_TRIES} times in a row")
 
-    def settle(self, run_id: str) -> None:
+    def told(self, run: Run) -> int:
+        """How many steps of a run's history have been told, as far as its marker says.
+
+        A run without a marker has been told of, unless it is still in flight: its marker is then made again.
+        """
+        if run.state is State.RETIRED:
+            return len(run.history) - self._is_there(_RETIRING + run.id)
+        marker = self._find(_ACTIVE + run.id)
+        if marker:
+            return _owed(marker).told
+        if run.is_settled:
+            return len(run.history)
+        self.begin(_intent(run))
+        return 0
+
+    def note_told(self, run: Run) -> None:
+        """Tick off that the whole of a run's history has been told."""
+        try:
+            self._state.annotate(_ACTIVE + run.id, {"told": str(len(run.history)), "state": run.state.value})
+        except Missing:  # settled meanwhile, so told to its end
+            return
+
+    def settle(self, run: Run) -> None:
         """Say that nothing is owed for a settled run any more."""
-        self._state.delete(_ACTIVE + run_id)
+        self._state.delete((_RETIRING if run.state is State.RETIRED else _ACTIVE) + run.id)
 
     def forget(self, intent: Intent) -> None:
         """Remove the marker of a run that was begun and never recorded, unless it has been recorded meanwhile."""
         self._state.delete(_ACTIVE + intent.run, generation=intent.generation)
 
-    def is_active(self, run_id: str) -> bool:
-        """Whether anything is owed for a run."""
-        try:
-            self._state.read(_ACTIVE + run_id)
-        except Missing:
-            return False
-        return True
-
-    def active(self) -> Iterator[str]:
-        """The ids of all active runs. Its cost follows the work in flight, not the history."""
-        return (file.name.removeprefix(_ACTIVE) for file in self._state.list(_ACTIVE))
+    def active(self) -> Iterator[Owed]:
+        """Every run for which something is owed. Its cost follows the work in flight, not the history."""
+        return map(_owed, self._state.list(_ACTIVE))
 
     def intent(self, run_id: str) -> Intent | None:
         """What an active run was begun for; None when it is active no more."""
@@ -167,7 +231,31 @@ class Ledger:
             for file in self._state.list(_INTAKE)
         }
 
-    # Aliases
+    # Notices and bookmarks
+
+    def is_said(self, notice: str) -> bool:
+        """Whether a notice was published before."""
+        return self._is_there(_SAID + quote(notice, safe=""))
+
+    def note_said(self, notice: str) -> None:
+        """Remember that a notice was published."""
+        self._state.write(_SAID + quote(notice, safe=""), b"", replacing=None)
+
+    def bookmark(self, worker: str) -> str:
+        """The record at which a worker ran out of time; empty when it came to the end."""
+        try:
+            return self._state.read(_BOOKMARKS + worker)[0].decode()
+        except Missing:
+            return ""
+
+    def set_bookmark(self, worker: str, record: str) -> None:
+        """Remember where a worker ran out of time, or, with an empty name, that it came to the end."""
+        if record:
+            self._state.write(_BOOKMARKS + worker, record.encode(), replacing=None)
+        else:
+            self._state.delete(_BOOKMARKS + worker)
+
+    # Aliases and spaces
 
     def alias(self, dataset: str) -> Alias | None:
         """Where the dataset's readers are pointed to; None before its first deployment."""
@@ -175,21 +263,68 @@ class Ledger:
         return found[0] if found else None
 
     def move_alias(self, to: Alias) -> Alias:
-        """Point readers to a newly deployed space, unless a newer drop's is there; gives the alias as it stands."""
+        """Point readers to a newly deployed space, unless a newer drop's is there; gives the alias as it stands.
+
+        The space that is left without readers by it is marked first: forgotten, it would bill for ever.
+        """
+        return self._change_alias(to.dataset, lambda stored: moved(stored, to), joining=to)
+
+    def forget_previous(self, dataset: str, run_id: str) -> Alias | None:
+        """Take a run's space out of its dataset's alias, so that no rollback leads to it; gives the alias as it stands."""
+        if self.alias(dataset) is None:
+            return None
+        return self._change_alias(dataset, lambda stored: without_previous(stored, run_id))
+
+    def _change_alias(
+        self, dataset: str, decide: Callable[[Alias | None], Alias], joining: Alias | None = None
+    ) -> Alias:
         for _ in range(_TRIES):
-            found = self._read_alias(to.dataset)
+            found = self._read_alias(dataset)
             stored, generation = found or (None, NEW)
-            wanted = moved(stored, to)
+            wanted = decide(stored)
+            if joining and stored and joining.run != stored.run:
+                left = joining if wanted is stored else stored
+                self._state.write(_RETIRING + left.run, b"", replacing=None)
             if wanted is stored:
                 return wanted
+            pointer = {"run": wanted.run, "base_model": wanted.base_model}
             try:
-                self._state.write(f"{_ALIASES}{to.dataset}.json", wire.encode(wanted), replacing=generation)
+                self._state.write(
+                    f"{_ALIASES}{dataset}.json", wire.encode(wanted), replacing=generation, metadata=pointer
+                )
             except Conflict:
-                continue  # an own lost answer reads as moved already
+                continue  # an own lost answer reads as changed already
             return wanted
-        raise Contended(f"the alias of {to.dataset} was moved by others {_TRIES} times in a row")
+        raise Contended(f"the alias of {dataset} was moved by others {_TRIES} times in a row")
+
+    def pointers(self) -> Iterator[Pointer]:
+        """Every alias in one line, from the listing alone."""
+        for file in self._state.list(_ALIASES):
+            dataset = file.name.removeprefix(_ALIASES).removesuffix(".json")
+            yield Pointer(dataset, file.metadata.get("run", ""), file.metadata.get("base_model", ""))
+
+    def left(self) -> Iterator[Left]:
+        """Every space that has no readers any more and is still there."""
+        return (
+            Left(file.name.removeprefix(_RETIRING), file.updated, file.generation)
+            for file in self._state.list(_RETIRING)
+        )
+
+    def keep(self, left: Left) -> None:
+        """Say that a space has readers again, unless it was left anew meanwhile."""
+        self._state.delete(_RETIRING + left.run, generation=left.generation)
 
     # Objects
+
+    def _mark(self, intent: Intent, *, replacing: int | None) -> None:
+        begun = {"begun": intent.since.isoformat()}
+        self._state.write(_ACTIVE + intent.run, wire.encode(intent), replacing=replacing, metadata=begun)
+
+    def _find(self, name: str) -> StoredFile | None:
+        return next((file for file in self._state.list(name) if file.name == name), None)
+
+    def _is_there(self, name: str) -> bool:
+        return self._find(name) is not None
 
     def _read(self, run_id: str) -> tuple[Run, int] | None:
         try:
@@ -218,6 +353,13 @@ class Ledger:
             judged.tuned if judged else None,
         )
         self._state.write(_name(run.id), wire.encode(run), replacing=replacing, metadata=wire.as_metadata(summary))
+
+
+def _owed(marker: StoredFile) -> Owed:
+    noted = marker.metadata
+    begun = datetime.fromisoformat(noted["begun"]) if "begun" in noted else marker.updated
+    state = State(noted["state"]) if "state" in noted else None
+    return Owed(marker.name.removeprefix(_ACTIVE), begun, marker.updated, int(noted.get("told", "0")), state)
 
 
 def _intent(run: Run) -> Intent:

@@ -11,7 +11,7 @@ from typing import BinaryIO, Protocol
 
 from dropforge.domain.events import Event
 from dropforge.domain.files import StoredFile
-from dropforge.domain.jobs import Look, Order
+from dropforge.domain.jobs import JobState, Look, Order
 from dropforge.domain.messages import Message
 from dropforge.domain.probe import Text
 from dropforge.domain.runs import Fault
@@ -88,6 +88,15 @@ class ObjectStore(Reader, Protocol):
         """
         ...
 
+    def annotate(self, name: str, metadata: Mapping[str, str]) -> None:
+        """Set custom metadata of an object that is there, key by key; its content and generation stay.
+
+        Raises:
+            Missing: There is no such object: none is made.
+            Unavailable: The service did not answer.
+        """
+        ...
+
     def copy_from(self, file: StoredFile, name: str) -> None:
         """Copy exactly this generation, of whichever bucket, to `name` in this one. A copy that is there is kept.
 
@@ -149,6 +158,14 @@ class Tuner(Protocol):
         """
         ...
 
+    def states(self, since: datetime) -> Mapping[str, JobState]:
+        """The state of every job of ours that was created since then, by its order's id, in a few calls.
+
+        Raises:
+            Unavailable: The service did not answer.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:
@@ -156,6 +173,16 @@ class Operation:
 
     done: bool
     fault: Fault | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An endpoint of ours as the service lists it: its resource name, what its labels say of it, and its age."""
+
+    name: str
+    run: str
+    dataset: str
+    created: datetime
 
 
 class ModelHost(Protocol):
@@ -174,6 +201,14 @@ class ModelHost(Protocol):
 
         Raises:
             Refused, Exhausted, Unavailable: As `Tuner.submit`.
+        """
+        ...
+
+    def endpoints(self) -> Iterator[Endpoint]:
+        """Every endpoint that carries our labels.
+
+        Raises:
+            Unavailable: The service did not answer.
         """
         ...
 

@@ -1,14 +1,14 @@
 """The delivery rule that loses nothing: effect -> compare-and-swap the state -> publish -> acknowledge.
 
-A worker has its effect, which is idempotent by name, then asks for the transition here. The history says which event
-made each step: when that event is delivered again, it may be because the step was never told, so it is told again,
-under the same event id, however far the run has come. Redelivery is the outbox. The active marker goes last.
+A worker has its effect, which is idempotent by name, then asks for the transition here. The history is the outbox, and
+the run's marker says how many of its steps have been told: whoever comes to the run next, be it the same event
+delivered again, a watcher or a sweep, tells what is missing, in order and under the same event ids. The marker goes last.
 """
 
 from dataclasses import dataclass
 
-from dropforge.domain.errors import Transient, Untold
-from dropforge.domain.events import Links, announcement
+from dropforge.domain.announcements import Links, announcement
+from dropforge.domain.events import Event
 from dropforge.domain.runs import NEXT, Run, State, advance, as_of
 from dropforge.ledger import Ledger
 from dropforge.logs import log
@@ -26,8 +26,11 @@ class Progress:
 
     def record(self, run: Run) -> Run:
         """Store a new run and tell of it; a record that is there already stands."""
-        stored = self.ledger.record(run)
-        self.tell(stored)
+        stored, is_mine = self.ledger.record(run)
+        if is_mine:
+            self.tell(stored, told=0)
+        else:
+            self.catch_up(stored)
         return stored
 
     def reach(self, run_id: str, to: State, *, function: str, event: str, **facts: object) -> Run:
@@ -40,39 +43,45 @@ class Progress:
             event: Id of the event that caused it, for the history.
             facts: Fields of the run that become known with it.
         """
+        stood: list[Run] = []
 
         def decide(run: Run) -> Run:
+            stood[:] = [run]
             if to not in NEXT[run.state]:
                 return run
             return advance(run, to, at=self.clock.now(), function=function, event=event, **facts)
 
         run = self.ledger.change(run_id, decide)
-        if self.tell_steps(run, made_by=event):
+        if run is stood[0]:
+            self.catch_up(run)
+        else:
+            self.tell(run, told=len(run.history) - 1)
             log.info("run.reached", run=run.id, state=to.value)
         return run
 
-    def tell_steps(self, run: Run, *, made_by: str) -> bool:
-        """Tell of every step that an event made; says whether there was one.
+    def catch_up(self, run: Run) -> bool:
+        """Tell what the run's marker says has not been told; says whether there was anything."""
+        return self.tell(run, told=self.ledger.told(run))
 
-        Called whenever an event comes, too: on its first delivery there is none, on a later one the step may be untold.
+    def tell(self, run: Run, *, told: int) -> bool:
+        """Publish the steps of a run's history from the one on that is numbered `told`; says whether there was any.
+
+        Then the marker is ticked off, or removed where nothing more is owed. Safe to repeat.
         """
-        made = [step for step in run.history if step.event == made_by]
-        for step in made:
-            self.tell(as_of(run, step) if step != run.history[-1] else run)
-        return bool(made)
-
-    def tell(self, run: Run) -> None:
-        """Publish a run's state and, when nothing more is owed for it, settle it. Safe to repeat.
-
-        Raises:
-            Untold: It could not be published, or not be settled.
-        """
-        try:
-            if run.is_settled and not self.ledger.is_active(run.id):
-                return  # published before the marker went
-            if event := announcement(run, self.links):
+        untold = run.history[told:]
+        for step in untold:
+            if event := announcement(as_of(run, step), self.links):
                 self.bus.publish(event)
-            if run.is_settled:
-                self.ledger.settle(run.id)
-        except Transient as error:
-            raise Untold(f"run {run.id} is {run.state}, which could not be told: {error}") from error
+        if untold and run.is_settled:
+            self.ledger.settle(run)
+        elif untold:
+            self.ledger.note_told(run)
+        return bool(untold)
+
+    def mention(self, notice: Event) -> bool:
+        """Publish what no run's history holds, once; says whether it was news."""
+        if self.ledger.is_said(notice.id):
+            return False
+        self.bus.publish(notice)
+        self.ledger.note_said(notice.id)
+        return True

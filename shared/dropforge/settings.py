@@ -12,12 +12,14 @@ from typing import Any
 
 import msgspec
 
+from dropforge.domain.announcements import Links
 from dropforge.domain.catalogue import Limits, suggestion
 from dropforge.domain.errors import Misconfigured
-from dropforge.domain.events import Links
 from dropforge.domain.jobs import Machines
 from dropforge.domain.tuning import Bounds, Tuning, problems_of
 
+_SHARE_OF_TIME = 0.7
+_LONGEST_KEPT = 10_000  # hours, more than a year
 JOBS = "https://console.cloud.google.com/vertex-ai/locations/{}/pipelines/runs/"
 
 
@@ -43,6 +45,7 @@ class Operator:
         service_account: As whom the pipeline job runs; empty for the project's default.
         network: The VPC network of the job; empty for none.
         encryption_key: The CMEK key's resource name; empty for Google's own.
+        keep_previous_hours: How long a space that readers have left is kept for a rollback.
     """
 
     tuning: Tuning = field(default_factory=Tuning)
@@ -53,6 +56,12 @@ class Operator:
     service_account: str = ""
     network: str = ""
     encryption_key: str = ""
+    keep_previous_hours: float = 24
+
+    @property
+    def keeps_previous(self) -> timedelta:
+        """How long a space that readers have left is kept."""
+        return timedelta(hours=self.keep_previous_hours)
 
     @property
     def bounds(self) -> Bounds:
@@ -75,6 +84,8 @@ class Settings:
         settle_seconds: How long a folder must be quiet before it counts as complete.
         incomplete_after_seconds: How long a folder may wait for missing files until somebody is told.
         patience_seconds: How long a sweep leaves things to events; longer than any function may run.
+        timeout_seconds: How long a function may run, as Cloud Run tells it.
+        give_up_seconds: How old an event may grow until what keeps failing is set aside.
         operator: The operator's file.
     """
 
@@ -88,6 +99,8 @@ class Settings:
     settle_seconds: float
     incomplete_after_seconds: float
     patience_seconds: float
+    timeout_seconds: float
+    give_up_seconds: float
     operator: Operator
 
     @property
@@ -102,6 +115,16 @@ class Settings:
     def settle(self) -> timedelta:
         """How long a folder must be quiet before it counts as complete."""
         return timedelta(seconds=self.settle_seconds)
+
+    @property
+    def working_time(self) -> timedelta:
+        """How long a worker may take one record after the other: the last of them must end in time, too."""
+        return timedelta(seconds=self.timeout_seconds) * _SHARE_OF_TIME
+
+    @property
+    def gives_up_after(self) -> timedelta:
+        """How old an event may grow until what keeps failing is set aside."""
+        return timedelta(seconds=self.give_up_seconds)
 
     @property
     def patience(self) -> timedelta:
@@ -134,6 +157,8 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         settle_seconds=_seconds(env, "DROPFORGE_SETTLE_SECONDS", default=10, most=300),
         incomplete_after_seconds=_seconds(env, "DROPFORGE_INCOMPLETE_AFTER_SECONDS", default=3600, most=604_800),
         patience_seconds=_seconds(env, "DROPFORGE_PATIENCE_SECONDS", default=600, most=86_400),
+        timeout_seconds=_seconds(env, "CLOUD_RUN_TIMEOUT_SECONDS", default=300, most=3600),
+        give_up_seconds=_seconds(env, "DROPFORGE_GIVE_UP_SECONDS", default=43_200, most=604_800),
         operator=operator(env),
     )
 
@@ -175,6 +200,8 @@ def _operator(path: str) -> Operator:
         operator = msgspec.convert(written, Operator)
         if problems := problems_of(operator.tuning):
             raise ValueError("; ".join(problems))  # noqa: TRY301 - told with the rest
+        if not 0 <= operator.keep_previous_hours <= _LONGEST_KEPT:
+            raise ValueError(f"keep_previous_hours must be from 0 to {_LONGEST_KEPT}")  # noqa: TRY301 - as above
     except (OSError, ValueError, msgspec.MsgspecError) as error:
         raise Misconfigured(f"{path}, which DROPFORGE_CONFIG names, cannot be used: {error}") from error
     return operator

@@ -10,6 +10,7 @@ import binascii
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -90,6 +91,20 @@ def read_message(data: bytes, attributes: Mapping[str, str]) -> Event:
         raise Unreadable(f"a {kind} that does not hold what it promises: {_reason(error)}") from error
 
 
+def is_message(event: CloudEvent) -> bool:
+    """Whether the event is a Pub/Sub message, be it readable or not."""
+    return str(event["type"]) == "google.cloud.pubsub.topic.v1.messagePublished"
+
+
+def is_tick(event: CloudEvent) -> bool:
+    """Whether a Pub/Sub message is a scheduler's.
+
+    Raises:
+        Unreadable: It is no Pub/Sub message.
+    """
+    return "schedule" in _message(event)[1]
+
+
 def tick(event: CloudEvent) -> Tick:
     """Read a scheduler's message.
 
@@ -99,6 +114,15 @@ def tick(event: CloudEvent) -> Tick:
     _, attributes = _message(event)
     schedule = attributes.get("schedule", "unnamed")
     return Tick(schedule, f"{schedule}/{event['id']}")
+
+
+def time_of(event: CloudEvent) -> datetime | None:
+    """When the event came about; None where it does not say, or not in a form that can be read."""
+    try:
+        at = datetime.fromisoformat(event["time"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _message(event: CloudEvent) -> tuple[bytes, Mapping[str, str]]:

@@ -9,8 +9,8 @@ from support.servers import running
 from dropforge import wire
 from dropforge.adapters.google.pubsub import PubSubBus
 from dropforge.adapters.memory import MemoryBus
+from dropforge.domain.announcements import Links, announcement
 from dropforge.domain.errors import Misconfigured
-from dropforge.domain.events import Links, announcement
 
 EVENT = announcement(validated(), Links("", "p", "l"))
 

@@ -91,6 +91,20 @@ class TestObjectStore:
         with pytest.raises(Missing), store.open(file) as stream:
             stream.read()
 
+    def test_an_annotation_leaves_content_and_generation(self, store, prefix):
+        generation = store.write(prefix + "a", b"content", replacing=NEW, metadata={"kept": "1", "changed": "1"})
+        [before] = store.list(prefix)
+        store.annotate(prefix + "a", {"changed": "2", "added": "3"})
+        assert store.read(prefix + "a") == (b"content", generation)
+        [file] = store.list(prefix)
+        assert file.metadata == {"kept": "1", "changed": "2", "added": "3"}
+        assert file.updated >= before.updated
+
+    def test_an_annotation_makes_no_object(self, store, prefix):
+        with pytest.raises(Missing):
+            store.annotate(prefix + "a", {"k": "v"})
+        assert list(store.list(prefix)) == []
+
     def test_a_copy_is_of_exactly_one_generation(self, stores, prefix):
         store, other = stores
         store.write(prefix + "a", b"first", replacing=NEW)

@@ -1,6 +1,7 @@
 """A tuner and a host of models keep the same promises: in memory, and Google's clients against the local Vertex AI."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import pytest
@@ -94,6 +95,19 @@ class TestTuner:
         with pytest.raises(Missing):
             world.tuner.look("projects/p/locations/us-central1/pipelineJobs/nobody")
 
+    def test_the_jobs_of_ours_are_listed_with_their_states(self, world, order):
+        began = datetime.now(UTC)
+        mine = replace(order, id=f"{order.id}-a2")
+        world.tuner.submit(mine)
+        finished(world, order)
+        world.tuner.submit(replace(order, id=f"{order.id}-a3", labels={"managed-by": "hand"}))
+        states = world.tuner.states(began - timedelta(minutes=10))
+        assert states[order.id] is JobState.SUCCEEDED
+        assert mine.id in states
+        if isinstance(world, OverVertex):
+            assert f"{order.id}-a3" not in states
+            assert world.tuner.states(datetime.now(UTC) + timedelta(minutes=10)) == {}
+
     def test_a_finished_job_names_its_model(self, world, order):
         assert "/models/" in finished(world, order).tuned.model
 
@@ -122,6 +136,13 @@ class TestHost:
         eventually(lambda: _discarded(host, endpoint, deployed), seconds=PATIENCE)
         eventually(lambda: _is_gone(host, endpoint, deployed), seconds=PATIENCE)
         host.discard(endpoint, deployed)
+
+    def test_the_endpoints_of_ours_are_listed_with_their_runs(self, world, order):
+        over(world, world.host.create_endpoint(order.id, order.labels))
+        [found] = [endpoint for endpoint in world.host.endpoints() if endpoint.run == order.id]
+        assert found.name.rpartition("/")[2] == order.id
+        assert found.dataset == order.labels["dropforge-dataset"]
+        assert found.created.tzinfo is not None
 
     def test_an_operation_that_is_not_there_is_missing(self, world):
         with pytest.raises(Missing):

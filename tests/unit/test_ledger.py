@@ -46,9 +46,9 @@ def test_a_run_comes_back_as_it_was_stored(world):
 
 
 def test_a_recorded_run_stands(world):
-    first = world.ledger.record(validated())
-    second = world.ledger.record(replace(validated(), dataset="other"))
-    assert second == first
+    first, is_mine = world.ledger.record(validated())
+    assert is_mine
+    assert world.ledger.record(replace(validated(), dataset="other")) == (first, False)
 
 
 def test_a_lost_race_is_decided_again(world):
@@ -82,7 +82,7 @@ def test_an_own_lost_answer_is_no_lost_race(world):
 
 def test_an_own_lost_answer_on_recording_is_no_conflict(world):
     ledger = Ledger(LosesAnswers(world.state))
-    assert ledger.record(validated()) == validated()
+    assert ledger.record(validated()) == (validated(), True)
 
 
 def test_others_who_keep_winning_are_told_of(world):

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.runs import MOMENT, validated
 
+from dropforge.domain.announcements import Links, announcement
 from dropforge.domain.errors import NotAllowed
-from dropforge.domain.events import Links, announcement
 from dropforge.domain.files import Pin
 from dropforge.domain.jobs import Machines, fault_of, labels_of, order_for
 from dropforge.domain.runs import NEXT, SETTLED, State, advance, as_of

@@ -12,8 +12,10 @@ from support.runs import MOMENT, validated
 from support.world import World
 
 from dropforge import wire
+from dropforge.domain.announcements import Links, announcement, retiring, skipped, stuck, unowned
+from dropforge.domain.catalogue import BASE_MODELS
 from dropforge.domain.errors import Unreadable
-from dropforge.domain.events import EVERY_TYPE, DatasetIncomplete, DatasetMisnamed, Links, announcement, skipped
+from dropforge.domain.events import EVERY_TYPE, DatasetIncomplete, DatasetMisnamed
 from dropforge.domain.jobs import JobState
 from dropforge.domain.messages import message_of
 from dropforge.domain.runs import Fault, Judgement, Serving, State, Tuned, Verdict, advance
@@ -46,6 +48,9 @@ def every_event():
         id="incomplete/topics/0a", time=MOMENT, dataset="topics", missing=("a",), probably_meant={"a": "A"}, unknown=()
     )
     yield DatasetMisnamed(id="misnamed/X", time=MOMENT, dataset="X", suggestion="x")
+    yield stuck(deploying, LINKS)
+    yield unowned("projects/p/locations/l/endpoints/e", deployed, dataset="topics", at=MOMENT)
+    yield retiring("topics", deployed.id, BASE_MODELS["text-embedding-005"])
 
 
 def delivered(data, attributes):

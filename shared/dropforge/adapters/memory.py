@@ -17,17 +17,19 @@ import google_crc32c
 from dropforge.domain.errors import Conflict, Foreign, Missing, Refused, Unavailable
 from dropforge.domain.events import Event
 from dropforge.domain.files import StoredFile
-from dropforge.domain.jobs import JobState, Look, Order
+from dropforge.domain.jobs import DATASET_LABEL, RUN_LABEL, JobState, Look, Order
 from dropforge.domain.messages import Message
 from dropforge.domain.probe import Text
 from dropforge.domain.runs import Fault, Tuned
-from dropforge.ports import NEW, Operation
+from dropforge.ports import NEW, Endpoint, Operation
+
+START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 
 
 class ManualClock:
     """Time that moves when it is told to, and by as much as somebody sleeps."""
 
-    def __init__(self, start: datetime = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)) -> None:
+    def __init__(self, start: datetime = START) -> None:
         self._now = start
 
     def now(self) -> datetime:
@@ -104,6 +106,14 @@ class MemoryStore:
         self._objects[name] = _Object(file, data)
         return file.generation
 
+    def annotate(self, name: str, metadata: Mapping[str, str]) -> None:
+        """See `ObjectStore.annotate`."""
+        there = self._objects.get(name)
+        if there is None:
+            raise Missing(f"gs://{self.bucket}/{name} is not there")
+        known = {**there.file.metadata, **metadata}
+        there.file = replace(there.file, metadata=known, updated=self._disk.clock.now())
+
     def copy_from(self, file: StoredFile, name: str) -> None:
         """See `ObjectStore.copy_from`."""
         data = self._exactly(file).data
@@ -159,6 +169,10 @@ class MemoryTuner:
             raise Missing(f"there is no {job}")
         return self.looks[job]
 
+    def states(self, since: datetime) -> Mapping[str, JobState]:
+        """See `Tuner.states`; there is no time here, so it is of all jobs."""
+        return {name.rpartition("/")[2]: look.state for name, look in self.looks.items() if since}
+
     def end(self, job: str, state: JobState, *, metrics: dict[str, float] | None = None) -> None:
         """End a job as it would end by itself."""
         name = job.rpartition("/")[2]
@@ -173,6 +187,7 @@ class MemoryTuner:
 
 @dataclass
 class _Endpoint:
+    labels: Mapping[str, str]
     deployed: dict[str, str] = field(default_factory=dict)
 
 
@@ -180,7 +195,7 @@ class _Endpoint:
 class MemoryHost:
     """Endpoints whose operations end when they are next looked at."""
 
-    endpoints: dict[str, _Endpoint] = field(default_factory=dict)
+    _endpoints: dict[str, _Endpoint] = field(default_factory=dict)
     operations: dict[str, Operation] = field(default_factory=dict)
     deployments: int = 0
     fails: Fault | None = None
@@ -195,10 +210,15 @@ class MemoryHost:
         if not labels:
             raise Refused("an endpoint of ours carries labels")
         name = self.endpoint(run_id)
-        if name in self.endpoints:
+        if name in self._endpoints:
             return ""
-        self.endpoints[name] = _Endpoint()
+        self._endpoints[name] = _Endpoint(labels)
         return self._start(name, None)
+
+    def endpoints(self) -> Iterator[Endpoint]:
+        """See `ModelHost.endpoints`."""
+        for name, found in self._endpoints.items():
+            yield Endpoint(name, found.labels.get(RUN_LABEL, ""), found.labels.get(DATASET_LABEL, ""), START)
 
     def deploy(self, endpoint: str, model: str, deployed_model: str, name: str) -> str:
         """See `ModelHost.deploy`."""
@@ -226,10 +246,10 @@ class MemoryHost:
 
     def discard(self, endpoint: str, deployed_model: str) -> None:
         """See `ModelHost.discard`: as with the service, emptying an endpoint and removing it are two steps."""
-        if endpoint in self.endpoints:
-            if self.endpoints[endpoint].deployed.pop(deployed_model, None):
+        if endpoint in self._endpoints:
+            if self._endpoints[endpoint].deployed.pop(deployed_model, None):
                 raise Unavailable(f"{endpoint} is being emptied")
-            del self.endpoints[endpoint]
+            del self._endpoints[endpoint]
 
     def predict(self, endpoint: str, texts: Sequence[Text], task_type: str) -> list[list[float]]:
         """Vectors of three numbers: a text's own place among the texts of the request, so that pairs agree."""
@@ -239,9 +259,9 @@ class MemoryHost:
         return [[1.0, 0.0, 0.0] if self.wrong else [1.0, float(place), float(place**2)] for place in places]
 
     def _there(self, endpoint: str) -> _Endpoint:
-        if endpoint not in self.endpoints:
+        if endpoint not in self._endpoints:
             raise Missing(f"there is no {endpoint}")
-        return self.endpoints[endpoint]
+        return self._endpoints[endpoint]
 
     def _start(self, endpoint: str, fault: Fault | None) -> str:
         name = f"{endpoint}/operations/{len(self.operations) + 1}"

@@ -10,7 +10,7 @@ Sources, read 2026-11-22:
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from difflib import get_close_matches
 
 TEMPLATE = "https://us-kfp.pkg.dev/ml-pipeline/llm-text-embedding/tune-text-embedding-model/"  # [sdk]
@@ -104,6 +104,7 @@ class Limits:
 
 
 LIMITS = Limits()
+SOON = timedelta(days=90)  # before a base model's end, when its users should hear of it
 
 BATCH_SIZES = range(1, 1024)  # [tune]
 TRAIN_STEPS = range(31, 1_000_001)  # [tune]: more than 30; the upper bound is ours, against a typing error

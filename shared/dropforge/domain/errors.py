@@ -8,7 +8,6 @@ DropforgeError
  │    └── Foreign         a name of ours is taken by something that is not ours
  └── Transient        trying again later may work: raise, be redelivered with backoff
       ├── Unavailable     a service did not answer, or answered that it cannot now
-      │    └── Untold         a step was made, but could not be told
       ├── Exhausted       a quota is used up for the moment
       ├── Contended       others kept winning the same write
       └── Misconfigured   the deployment lacks a setting: kept and retried until an operator mends it
@@ -47,10 +46,6 @@ class Transient(DropforgeError):
 
 class Unavailable(Transient):
     """A service did not answer, or answered that it cannot now."""
-
-
-class Untold(Unavailable):
-    """A step was made, but could not be told: only the same event, delivered again, tells it."""
 
 
 class Exhausted(Transient):

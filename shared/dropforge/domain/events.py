@@ -1,18 +1,17 @@
 """The public contract: what Dropforge tells the world, one type each.
 
 An event is a fact in the past tense. Its id is stable across retries, so that a subscriber can deduplicate by it:
-`RUN/state`, `RUN/state/2` for a state reached twice, and `RUN/skipped/<drop>` for a drop that changed nothing.
+`RUN/state`, `RUN/state/2` for a state reached twice, `RUN/skipped/<drop>` for a drop that changed nothing, and for
+notices a name of what they are about.
 Fields are only ever added within `v1`.
 """
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from datetime import date, datetime
+from typing import ClassVar
 
 from dropforge.domain.findings import Finding
-from dropforge.domain.rules import Severity
-from dropforge.domain.runs import Checked, Fault, Judgement, Run, State
+from dropforge.domain.runs import Fault, Judgement, State
 
 SOURCE = "//dropforge"
 
@@ -192,6 +191,51 @@ class DatasetMisnamed(Event):
     suggestion: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStuck(RunEvent):
+    """A run has stood in its state for longer than is normal, since `since`. Nothing was done about it."""
+
+    TYPE = "dropforge.run.stuck.v1"
+    TOPIC = "notices"
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointUnowned(Event):
+    """An endpoint carries our labels, and no run accounts for it. It may bill; it is not deleted.
+
+    Attributes:
+        endpoint: Its resource name.
+        run: The run that it was made for, as far as it is known.
+        state: Where that run stands; empty when there is no such run.
+    """
+
+    TYPE = "dropforge.endpoint.unowned.v1"
+    TOPIC = "notices"
+    endpoint: str
+    run: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseModelRetiring(Event):
+    """Readers of a dataset use a model whose base will soon stop answering.
+
+    Attributes:
+        base_model: The base.
+        retires: Its last day.
+        successor: What to tune instead; empty where the service names none yet.
+        run: The run that readers use.
+    """
+
+    TYPE = "dropforge.base-model.retiring.v1"
+    TOPIC = "notices"
+    base_model: str
+    retires: date
+    successor: str
+    run: str
+
+
 EVERY_TYPE: tuple[type[Event], ...] = (
     DatasetValidated,
     DatasetRejected,
@@ -204,139 +248,7 @@ EVERY_TYPE: tuple[type[Event], ...] = (
     DatasetSkipped,
     DatasetIncomplete,
     DatasetMisnamed,
+    RunStuck,
+    EndpointUnowned,
+    BaseModelRetiring,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Links:
-    """Where people can look.
-
-    Attributes:
-        console: Base address of Dropforge's console; empty where there is none.
-        jobs: Base address of pipeline jobs in Google's console; empty where there is none.
-        project: The Google Cloud project, for Google's console.
-    """
-
-    console: str
-    jobs: str
-    project: str
-
-    def of(self, run: Run) -> dict[str, str]:
-        """The addresses that make sense for a run as it stands."""
-        links = {}
-        if self.console:
-            links["console"] = f"{self.console.rstrip('/')}/runs/{run.id}"
-        if run.checked:
-            links["report"] = run.checked.report
-        if run.job and self.jobs:
-            links["job"] = f"{self.jobs}{run.job.rpartition('/')[2]}?project={self.project}"
-        return links
-
-
-def announcement(run: Run, links: Links) -> Event | None:
-    """The event that tells of a run's present state; None for a state that is nobody's news.
-
-    The same run gives the same event, to the byte, however often it is published.
-    """
-    tell = _ANNOUNCED.get(run.state)
-    return tell(run, _about(run, links)) if tell else None
-
-
-def skipped(run: Run, links: Links, *, drop: str, at: datetime) -> DatasetSkipped:
-    """A drop that brought nothing new. `drop` tells it from other drops of the same version."""
-    return DatasetSkipped(**_about(run, links) | {"id": f"{run.id}/skipped/{drop}", "time": at})
-
-
-def _about(run: Run, links: Links) -> dict[str, Any]:
-    times = sum(step.state is run.state for step in run.history)
-    return {
-        "id": f"{run.id}/{run.state}" + (f"/{times}" if times > 1 else ""),
-        "time": run.updated,
-        "dataset": run.dataset,
-        "run": run.id,
-        "version": run.version,
-        "attempt": run.attempt,
-        "state": run.state,
-        "started": run.started,
-        "links": links.of(run),
-    }
-
-
-def _validated(run: Run, about: dict[str, Any]) -> Event:
-    checked = run.checked
-    assert checked is not None  # noqa: S101 - the transition brings it
-    return DatasetValidated(
-        **about, rows=checked.rows, findings=checked.counts, warnings=_of(checked, Severity.WARNING)
-    )
-
-
-def _rejected(run: Run, about: dict[str, Any]) -> Event:
-    checked = run.checked
-    assert checked is not None  # noqa: S101 - the transition brings it
-    return DatasetRejected(**about, rows=checked.rows, findings=checked.counts, errors=_of(checked, Severity.ERROR))
-
-
-def _of(checked: Checked, severity: Severity) -> tuple[Finding, ...]:
-    return tuple(finding for finding in checked.findings if finding.severity is severity)
-
-
-def _submitted(run: Run, about: dict[str, Any]) -> Event:
-    return TuningSubmitted(**about, job=run.job, base_model=run.tuning.base_model)
-
-
-def _completed(run: Run, about: dict[str, Any]) -> Event:
-    began = run.reached(State.SUBMITTED) or run.started
-    return JobComplete(
-        **about,
-        outcome=run.state.value,
-        job=run.job,
-        seconds=round((run.updated - began) / timedelta(seconds=1), 3),
-        model=run.tuned.model if run.tuned else "",
-        metrics=run.tuned.metrics if run.tuned else {},
-        error=run.fault,
-    )
-
-
-def _deployed(run: Run, about: dict[str, Any]) -> Event:
-    serving, tuned = run.serving, run.tuned
-    assert serving is not None  # noqa: S101 - the transition brings it
-    assert tuned is not None  # noqa: S101 - so does an earlier one
-    return ModelDeployed(
-        **about,
-        model=tuned.model,
-        endpoint=serving.endpoint,
-        space_id=serving.space,
-        previous_space_id=serving.previous_space,
-        reindex_required=serving.reindex_required,
-        current=serving.current,
-        dimensions=serving.dimensions,
-        metrics=tuned.metrics,
-        judgement=run.judgement,
-    )
-
-
-def _withheld(run: Run, about: dict[str, Any]) -> Event:
-    return ModelWithheld(**about, model=run.tuned.model if run.tuned else "", judgement=run.judgement)
-
-
-def _deploy_failed(run: Run, about: dict[str, Any]) -> Event:
-    return DeployFailed(**about, model=run.tuned.model if run.tuned else "", error=run.fault)
-
-
-def _retired(run: Run, about: dict[str, Any]) -> Event:
-    return SpaceRetired(**about, space_id=run.serving.space if run.serving else "")
-
-
-_ANNOUNCED: Mapping[State, Callable[[Run, dict[str, Any]], Event]] = {
-    State.VALIDATED: _validated,
-    State.REJECTED: _rejected,
-    State.SUBMITTED: _submitted,
-    State.SUCCEEDED: _completed,
-    State.FAILED: _completed,
-    State.CANCELLED: _completed,
-    State.PAUSED: _completed,
-    State.WITHHELD: _withheld,
-    State.DEPLOYED: _deployed,
-    State.DEPLOY_FAILED: _deploy_failed,
-    State.RETIRED: _retired,
-}

@@ -10,6 +10,7 @@ from dropforge.domain.runs import Fault, Run, State, Tuned
 from dropforge.domain.text import printable, shortened
 
 MANAGED = ("managed-by", "dropforge")
+RUN_LABEL, DATASET_LABEL = "dropforge-run", "dropforge-dataset"
 _USER_CODES = frozenset({"INVALID_ARGUMENT", "NOT_FOUND", "FAILED_PRECONDITION", "OUT_OF_RANGE"})
 
 
@@ -101,7 +102,7 @@ def order_for(
 
 def labels_of(run: Run) -> dict[str, str]:
     """The labels that everything of a run carries: at most 63 characters of [a-z0-9_-] each."""
-    return {MANAGED[0]: MANAGED[1], "dropforge-run": run.id, "dropforge-dataset": run.dataset}
+    return {MANAGED[0]: MANAGED[1], RUN_LABEL: run.id, DATASET_LABEL: run.dataset}
 
 
 class JobState(StrEnum):

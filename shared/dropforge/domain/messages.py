@@ -237,6 +237,52 @@ def _misnamed(event: events.DatasetMisnamed) -> Message:
     )
 
 
+def _retired(event: events.SpaceRetired) -> Message:
+    return _message(
+        event,
+        f"{event.dataset}: a former model was taken off its endpoint",
+        Tone.NEUTRAL,
+        facts=(("Space", event.space_id),),
+        next_step="Nothing, unless somebody still asks that endpoint.",
+    )
+
+
+def _stuck(event: events.RunStuck) -> Message:
+    steps = {
+        "paused": "Resume the pipeline job, or cancel it.",
+        "deploying": "Look at the endpoint in Google's console; a deployment takes half an hour at most.",
+    }
+    return _message(
+        event,
+        f"{event.dataset}: the run does not get on",
+        Tone.BAD,
+        facts=(("State", event.state.replace("_", " ")), ("Since", f"{event.since:%Y-%m-%d %H:%M} UTC")),
+        next_step=steps.get(event.state, "Look at the pipeline job in Google's console, and cancel it if it hangs."),
+    )
+
+
+def _unowned(event: events.EndpointUnowned) -> Message:
+    made_for = f"{event.run}, which is {event.state.replace('_', ' ')}" if event.run else "no run that is known"
+    return _message(
+        event,
+        "An endpoint may be billing for nothing",
+        Tone.BAD,
+        facts=(("Endpoint", event.endpoint), ("Made for", made_for)),
+        next_step="Undeploy and delete it if nobody uses it. Dropforge leaves it alone.",
+    )
+
+
+def _retiring(event: events.BaseModelRetiring) -> Message:
+    instead = f" from {event.successor}" if event.successor else " from a newer model"
+    return _message(
+        event,
+        f"{event.dataset}: its base model will be retired",
+        Tone.BAD,
+        facts=(("Base model", event.base_model), ("Last day", f"{event.retires:%Y-%m-%d}")),
+        next_step=f"Tune the dataset{instead}, and embed the documents anew before that day.",
+    )
+
+
 _TOLD: Mapping[type[Event], Callable[..., Message]] = {
     events.DatasetValidated: _validated,
     events.DatasetRejected: _rejected,
@@ -248,4 +294,8 @@ _TOLD: Mapping[type[Event], Callable[..., Message]] = {
     events.DatasetSkipped: _skipped,
     events.DatasetIncomplete: _incomplete,
     events.DatasetMisnamed: _misnamed,
+    events.SpaceRetired: _retired,
+    events.RunStuck: _stuck,
+    events.EndpointUnowned: _unowned,
+    events.BaseModelRetiring: _retiring,
 }

@@ -9,7 +9,7 @@ This table is the one place that says so; everything else asks it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from dropforge.domain.errors import NotAllowed
@@ -67,6 +67,16 @@ SETTLED = frozenset(
         State.RETIRED,
     }
 )
+
+# In these states a run accounts for an endpoint: it is made before the run says so.
+SERVED = frozenset({State.SUCCEEDED, State.DEPLOYING, State.DEPLOYED})
+# How long a run may stand in a state until people are told of it. A tuning of Vertex's largest dataset takes hours.
+STUCK_AFTER: Mapping[State, timedelta] = {
+    State.SUBMITTED: timedelta(hours=12),
+    State.RUNNING: timedelta(hours=24),
+    State.PAUSED: timedelta(hours=24),
+    State.DEPLOYING: timedelta(hours=3),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

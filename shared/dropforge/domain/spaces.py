@@ -26,7 +26,8 @@ class Alias:
         endpoint: Where it answers.
         dimensions: Length of its vectors.
         dropped_at: When its dataset was dropped: an older drop that is done later does not move the alias back.
-        previous: The alias before, kept for rollback; None for the first.
+        base_model: What was tuned for it.
+        previous: The alias before, kept for rollback; None for the first, and once it is retired.
     """
 
     dataset: str
@@ -35,6 +36,7 @@ class Alias:
     endpoint: str
     dimensions: int
     dropped_at: datetime
+    base_model: str = ""
     previous: "Alias | None" = None
 
 
@@ -45,3 +47,11 @@ def moved(alias: Alias | None, to: Alias) -> Alias:
     if alias.run == to.run or alias.dropped_at > to.dropped_at:
         return alias
     return replace(to, previous=replace(alias, previous=None))
+
+
+def without_previous(alias: Alias | None, run_id: str) -> Alias:
+    """The alias without the way back to a run's space; the same object where there is none. Idempotent."""
+    assert alias is not None  # noqa: S101 - aliases are never removed, and this one was read
+    if alias.previous is None or alias.previous.run != run_id:
+        return alias
+    return replace(alias, previous=None)

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from datetime import date, timedelta
+from datetime import date
 from typing import Literal
 
 import yaml
 
 from dropforge.domain import catalogue
-from dropforge.domain.catalogue import BASE_MODELS, suggestion
+from dropforge.domain.catalogue import BASE_MODELS, SOON, suggestion
 from dropforge.domain.datasets import TUNING
 from dropforge.domain.findings import Findings, quoted
 
@@ -64,7 +64,6 @@ def _one_of(*words: str) -> _Rule:
     return _Rule("one of " + ", ".join(words), lambda value: value in words)
 
 
-_SOON = timedelta(days=90)
 _SCALARS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null"))
 _RULES: Mapping[str, _Rule] = {
     "base_model": _one_of(*BASE_MODELS),
@@ -217,7 +216,7 @@ def _refused(tuning: Tuning, bounds: Bounds, today: date) -> Iterator[tuple[str,
         else:
             hint = f"Tune {model.successor or 'another model'} instead."
             yield "tuning-retired-model", ("base_model",), retired, hint
-    elif model.retires - today <= _SOON:
+    elif model.retires - today <= SOON:
         hint = f"Plan to move on to {model.successor}." if model.successor else ""
         yield "tuning-model-retires-soon", ("base_model",), f"{model.id} will be retired on {model.retires}", hint
     if tuning.task_type not in model.tasks:

@@ -24,14 +24,21 @@ def deploy(event: Event, *, ledger: Ledger, host: ModelHost, progress: Progress)
     run = ledger.load(event.run)
     if run is None:
         return ignored("the ledger knows no such run", event.run)
-    if progress.tell_steps(run, made_by=event.id):
-        return repeated("decided before; told again", run.id)
     if run.state is not State.SUCCEEDED:
-        return repeated(f"the run is {run.state}", run.id)
-    return _decide(run, host, progress, event.id)
+        told = progress.catch_up(run)
+        return repeated(f"the run is {run.state}" + "; told again" * told, run.id)
+    return decide(run, host=host, progress=progress, cause=event.id)
 
 
-def _decide(run: Run, host: ModelHost, progress: Progress, cause: str) -> Outcome:
+def decide(run: Run, *, host: ModelHost, progress: Progress, cause: str) -> Outcome:
+    """Ask the gate about the model of a run that succeeded, and start its deployment or withhold it.
+
+    Args:
+        run: As the ledger has it.
+        host: Who would serve it.
+        progress: Tells of it.
+        cause: Id of the event, or tick, for the run's history.
+    """
     judgement = _judged(run)
     if not passes(judgement, run.tuning.deploy):
         progress.reach(run.id, State.WITHHELD, function=FUNCTION, event=cause, judgement=judgement)

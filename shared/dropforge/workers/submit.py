@@ -3,7 +3,7 @@
 from dropforge.domain.errors import Foreign, Refused
 from dropforge.domain.events import DatasetValidated, Event
 from dropforge.domain.jobs import fault_of, order_for
-from dropforge.domain.runs import State
+from dropforge.domain.runs import Run, State
 from dropforge.ledger import Ledger
 from dropforge.ports import ObjectStore, Tuner
 from dropforge.progress import Progress
@@ -26,10 +26,25 @@ def submit(
     run = ledger.load(event.run)
     if run is None:
         return ignored("the ledger knows no such run", event.run)
-    if progress.tell_steps(run, made_by=event.id):
-        return repeated("submitted before; told again", run.id)
     if run.state is not State.VALIDATED:
-        return repeated(f"the run is {run.state}", run.id)
+        told = progress.catch_up(run)
+        return repeated(f"the run is {run.state}" + "; told again" * told, run.id)
+    return order_tuning(run, state=state, tuner=tuner, progress=progress, settings=settings, cause=event.id)
+
+
+def order_tuning(
+    run: Run, *, state: ObjectStore, tuner: Tuner, progress: Progress, settings: Settings, cause: str
+) -> Outcome:
+    """Submit the job of a validated run.
+
+    Args:
+        run: As the ledger has it.
+        state: Where its input lies.
+        tuner: Who tunes.
+        progress: Tells of it.
+        settings: Where and on what.
+        cause: Id of the event, or tick, for the run's history.
+    """
     order = order_for(
         run,
         data=f"gs://{state.bucket}/runs/{run.id}/",
@@ -42,7 +57,7 @@ def submit(
         job = tuner.submit(order)
     except (Refused, Foreign) as error:
         fault = fault_of("REFUSED" if isinstance(error, Refused) else "ALREADY_EXISTS", str(error), "submission")
-        progress.reach(run.id, State.FAILED, function=FUNCTION, event=event.id, fault=fault)
+        progress.reach(run.id, State.FAILED, function=FUNCTION, event=cause, fault=fault)
         return done("the service refused the job", run.id)
-    progress.reach(run.id, State.SUBMITTED, function=FUNCTION, event=event.id, job=job)
+    progress.reach(run.id, State.SUBMITTED, function=FUNCTION, event=cause, job=job)
     return done("job submitted", run.id)

@@ -1,27 +1,37 @@
-"""Find what events missed, and do it: the promise that no drop and no completion is lost."""
+"""Find what events missed, and do it: the promise that no drop and no completion is lost.
+
+A sweep needs no event but its own tick: what a lost event would have brought about, it does itself.
+"""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from urllib.parse import quote
 
-from dropforge.domain import datasets, events
+from dropforge.domain import announcements, datasets, events
+from dropforge.domain.catalogue import BASE_MODELS, SOON
 from dropforge.domain.datasets import Folder, place_of
+from dropforge.domain.errors import Exhausted
 from dropforge.domain.files import StoredFile
-from dropforge.domain.runs import State
+from dropforge.domain.runs import SERVED, STUCK_AFTER, Run, State
+from dropforge.ledger import Left, Owed, Pointer
 from dropforge.logs import isolated, log
-from dropforge.ports import ObjectStore
+from dropforge.ports import Endpoint, ModelHost, ObjectStore, Tuner
 from dropforge.progress import Progress
 from dropforge.settings import Settings
 from dropforge.wire import Tick
+from dropforge.workers.deploy import decide
 from dropforge.workers.outcome import Outcome, What, done
-from dropforge.workers.turns import in_turn
+from dropforge.workers.retire import retire
+from dropforge.workers.submit import order_tuning
+from dropforge.workers.turns import Turns
 from dropforge.workers.validate import Intake
 
 FUNCTION = "sweep"
 _SHOWN_STRAYS = 20
-_EVENTS_OWE = frozenset({State.VALIDATED, State.SUCCEEDED})  # an event of ours should move these on
+_EVENTS_OWE = frozenset({None, State.VALIDATED, State.SUCCEEDED})  # what an event should move on; None: validating
 
 
 def sweep(
@@ -29,80 +39,177 @@ def sweep(
     *,
     drop: ObjectStore,
     state: ObjectStore,
+    tuner: Tuner,
+    host: ModelHost,
     progress: Progress,
     settings: Settings,
 ) -> Outcome:
-    """Look for runs and folders that nobody has moved for `patience_seconds`, and move them. Each repair says why."""
-    sweeper = Sweeper(Intake(drop, state, progress, settings), progress, settings, tick.id)
-    repaired = sum(sweeper.runs()) + sum(sweeper.folders())
+    """Look for whatever nobody has moved for longer than it may take, and move it. Each repair says why."""
+    until = progress.clock.now() + settings.working_time
+    sweeper = Sweeper(Intake(drop, state, progress, settings), tuner, host, progress, settings, tick.id)
+    turns = Turns(FUNCTION, tick.id, until, progress.ledger, progress.clock)
+    repaired = 0
+    for chore in turns.of(sweeper.chores(), lambda chore: f"{chore.kind} {chore.name}"):
+        with isolated(**{chore.kind: chore.name}):
+            if why := chore.do():
+                repaired += 1
+                log.warning("record.repaired", reason=why, **{chore.kind: chore.name})
     return done(f"repaired {repaired}")
 
 
 @dataclass(frozen=True, slots=True)
+class Chore:
+    """One record to look at. `do` says why something had to be repaired, or nothing."""
+
+    kind: str
+    name: str
+    do: Callable[[], str]
+
+
+@dataclass(slots=True)
 class Sweeper:
     """Repairs, one record at a time: what goes wrong with one does not touch the next."""
 
     intake: Intake
+    tuner: Tuner
+    host: ModelHost
     progress: Progress
     settings: Settings
     cause: str
+    _exhausted: bool = field(default=False, init=False)
 
-    def runs(self) -> Iterator[bool]:
-        """Every active run that an event should have moved on. Those with a job or a deployment are the watcher's."""
-        for run_id in in_turn(self.progress.ledger.active(), self.cause):
-            with isolated(run=run_id):
-                yield self._run(run_id)
+    def chores(self) -> Iterator[Chore]:
+        """Everything that may need a repair, told from listings alone. One that fails does not hide the others."""
+        for listing in (self._runs, self._folders, self._spaces, self._endpoints, self._aliases):
+            with isolated(listing=listing.__name__.strip("_")):
+                yield from listing()
 
-    def folders(self) -> Iterator[bool]:
-        """Every folder whose present files nobody has taken in."""
-        taken = self.progress.ledger.intakes()
-        for folder in in_turn(_folders(self.intake.drop.list(datasets.ROOT)), self.cause):
-            if taken.get(folder.dataset) == folder.drop or self._is_fresh(folder):
-                continue
-            with isolated(dataset=folder.dataset):
-                yield self._folder(folder)
+    # Runs
 
-    def _run(self, run_id: str) -> bool:
-        run = self.progress.ledger.load(run_id)
+    def _runs(self) -> Iterator[Chore]:
+        """Runs that an event should have moved on, and those that have stood still for longer than is normal.
+
+        Whatever has a job or a deployment is followed by the watcher.
+        """
+        for owed in self.progress.ledger.active():
+            waited = self.progress.clock.now() - owed.touched
+            bound = STUCK_AFTER.get(owed.state) if owed.state else None
+            if owed.state in _EVENTS_OWE and waited >= self.settings.patience:
+                yield Chore("run", owed.run, partial(self._overdue, owed))
+            elif bound and waited >= bound:
+                yield Chore("run", owed.run, partial(self._stuck, owed))
+
+    def _overdue(self, owed: Owed) -> str:
+        run = self.progress.ledger.load(owed.run)
         if run is None:
-            return self._lost_intake(run_id)
-        if run.state not in _EVENTS_OWE and not run.is_settled:
-            return False
-        if self.progress.clock.now() - run.updated < self.settings.patience:
-            return False
-        log.warning("record.repaired", run=run.id, reason=f"{run.state}, and no event moved it on: told again")
-        self.progress.tell(run)
-        return True
+            return self._cut_off(owed)
+        if self.progress.tell(run, told=owed.told):
+            return f"it is {run.state}, which had not been told"
+        if run.state is State.VALIDATED:
+            return self._submit(run)
+        if run.state is State.SUCCEEDED:
+            outcome = decide(run, host=self.host, progress=self.progress, cause=self.cause)
+            return f"no event had its model looked at: {outcome.why}"
+        return ""
 
-    def _lost_intake(self, run_id: str) -> bool:
+    def _submit(self, run: Run) -> str:
+        """Order the tuning that no event ordered. Once a quota is used up, asking for the next run is of no use."""
+        if self._exhausted:
+            return ""
+        try:
+            outcome = order_tuning(
+                run,
+                state=self.intake.state,
+                tuner=self.tuner,
+                progress=self.progress,
+                settings=self.settings,
+                cause=self.cause,
+            )
+        except Exhausted:
+            self._exhausted = True
+            raise
+        return f"no event had it submitted: {outcome.why}"
+
+    def _cut_off(self, owed: Owed) -> str:
         """Validation began and left no record: begin it again, or forget it when the folder is another by now."""
-        intent = self.progress.ledger.intent(run_id)
-        if intent is None or self.progress.clock.now() - intent.since < self.settings.patience:
-            return False
+        intent = self.progress.ledger.intent(owed.run)
+        if intent is None:
+            return ""
         outcome = self.intake.consider(intent.dataset, cause=self.cause)
-        if self.progress.ledger.load(run_id) is None:
+        if self.progress.ledger.load(owed.run) is None:
             self.progress.ledger.forget(intent)
-        log.warning("record.repaired", run=run_id, reason=f"validation was cut off; begun again: {outcome.why}")
-        return True
+        return f"validation was cut off; begun again: {outcome.why}"
+
+    def _stuck(self, owed: Owed) -> str:
+        run = self.progress.ledger.load(owed.run)
+        if run is None or run.is_settled:
+            return ""
+        notice = announcements.stuck(run, self.progress.links)
+        return f"it has been {run.state} for too long: told" if self.progress.mention(notice) else ""
+
+    # Folders
+
+    def _folders(self) -> Iterator[Chore]:
+        """Folders whose present files nobody has taken in."""
+        taken = self.progress.ledger.intakes()
+        for folder in _grouped(self.intake.drop.list(datasets.ROOT)):
+            if taken.get(folder.dataset) != folder.drop and not self._is_fresh(folder):
+                yield Chore("dataset", folder.dataset, partial(self._folder, folder))
 
     def _is_fresh(self, folder: Folder) -> bool:
         return folder.newest is None or folder.quiet_for(self.progress.clock.now()) < self.settings.patience
 
-    def _folder(self, folder: Folder) -> bool:
+    def _folder(self, folder: Folder) -> str:
         outcome = self.intake.consider(folder.dataset, cause=self.cause)
         if outcome.what is not What.DEFERRED:
-            log.warning("record.repaired", dataset=folder.dataset, reason=f"no event took the folder in: {outcome.why}")
-            return True
+            return f"no event took the folder in: {outcome.why}"
         missing = self.intake.missing(folder)
         waited = folder.quiet_for(self.progress.clock.now())
         if not missing or waited < timedelta(seconds=self.settings.incomplete_after_seconds):
-            return False
+            return ""
         self.progress.bus.publish(_incomplete(folder, missing))
         self.progress.ledger.note_intake(folder.dataset, folder.drop)
-        return True
+        return "it has waited for its missing files for too long: told"
+
+    # Spaces, endpoints, aliases
+
+    def _spaces(self) -> Iterator[Chore]:
+        """Spaces that readers have left for longer than the operator keeps them."""
+        for left in self.progress.ledger.left():
+            if self.progress.clock.now() - left.since >= self.settings.operator.keeps_previous:
+                yield Chore("space", left.run, partial(self._space, left))
+
+    def _space(self, left: Left) -> str:
+        outcome = retire(left, host=self.host, progress=self.progress, cause=self.cause)
+        return outcome.why if outcome.what is What.DONE else ""
+
+    def _endpoints(self) -> Iterator[Chore]:
+        """Endpoints of ours that no run accounts for: they may bill, but whose they are only people know."""
+        for endpoint in self.host.endpoints():
+            yield Chore("endpoint", endpoint.name, partial(self._endpoint, endpoint))
+
+    def _endpoint(self, endpoint: Endpoint) -> str:
+        run = self.progress.ledger.load(endpoint.run) if endpoint.run else None
+        if run and (run.state in SERVED or self.progress.clock.now() - run.updated < self.settings.patience):
+            return ""  # in use, or being removed just now
+        notice = announcements.unowned(endpoint.name, run, dataset=endpoint.dataset, at=endpoint.created)
+        return "no run accounts for it: told, not deleted" if self.progress.mention(notice) else ""
+
+    def _aliases(self) -> Iterator[Chore]:
+        """Datasets whose readers use a model that was tuned from a base which will soon stop answering."""
+        today = self.progress.clock.now().date()
+        for pointer in self.progress.ledger.pointers():
+            base = BASE_MODELS.get(pointer.base_model)
+            if base and base.retires - today <= SOON:
+                yield Chore("alias", pointer.dataset, partial(self._retiring, pointer))
+
+    def _retiring(self, pointer: Pointer) -> str:
+        base = BASE_MODELS[pointer.base_model]
+        notice = announcements.retiring(pointer.dataset, pointer.run, base)
+        return f"{base.id} retires on {base.retires}: told" if self.progress.mention(notice) else ""
 
 
-def _folders(listing: Iterable[StoredFile]) -> Iterator[Folder]:
+def _grouped(listing: Iterable[StoredFile]) -> Iterator[Folder]:
     placed = defaultdict[str, list[StoredFile]](list)
     for file in listing:
         if place := place_of(file.name):

@@ -1,19 +1,52 @@
-"""Whose turn it is."""
+"""Whose turn it is, and for how long: a worker that looks at many records shares out the time that it has."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeVar
 from zlib import crc32
+
+from dropforge.ledger import Ledger
+from dropforge.ports import Clock
 
 Record = TypeVar("Record")
 
 
-def in_turn(records: Iterable[Record], tick: str) -> list[Record]:
-    """All records, beginning elsewhere at each tick: one that uses up the function's time does not starve the rest.
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """Takes records in turn until the time is up; the next tick goes on where this one stopped.
 
-    Args:
-        records: In any order.
-        tick: The tick's id.
+    Attributes:
+        worker: Whose records they are.
+        tick: The tick's id: without a bookmark it decides which record is first, so that one which uses up the time,
+            or crashes the function, does not starve the rest.
+        until: When to stop. One record may take longer, so it lies well before the function's end.
+        ledger: Keeps the bookmark.
+        clock: Tells the time.
     """
-    found = list(records)
-    start = crc32(tick.encode()) % max(len(found), 1)
-    return found[start:] + found[:start]
+
+    worker: str
+    tick: str
+    until: datetime
+    ledger: Ledger
+    clock: Clock
+
+    def of(self, records: Iterable[Record], name: Callable[[Record], str]) -> Iterator[Record]:
+        """The records, each once, as long as there is time.
+
+        Args:
+            records: In any order.
+            name: A record's name; unique.
+        """
+        waiting = sorted(records, key=name)
+        bookmark = self.ledger.bookmark(self.worker)
+        start = crc32(self.tick.encode()) % max(len(waiting), 1)
+        if bookmark:
+            start = next((place for place, record in enumerate(waiting) if name(record) >= bookmark), 0)
+        for record in waiting[start:] + waiting[:start]:
+            if self.clock.now() >= self.until:
+                self.ledger.set_bookmark(self.worker, name(record))
+                return
+            yield record
+        if bookmark:
+            self.ledger.set_bookmark(self.worker, "")

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from urllib.parse import quote
 
 from dropforge import wire
-from dropforge.domain import datasets, events
+from dropforge.domain import announcements, datasets, events
 from dropforge.domain.datasets import MANIFEST, NAME, TEST_LABELS, TUNING, Folder, place_of
 from dropforge.domain.errors import Missing, Permanent, Unreadable
 from dropforge.domain.findings import Findings, Report, chosen
@@ -140,7 +140,7 @@ class Intake:
         run_id = run_id_of(folder.dataset, version)
         known = self.progress.ledger.load(run_id)
         if known is not None:
-            return self._again(known, version, folder, cause, settled=settled)
+            return self._again(known, version, folder, settled=settled)
         return self._begin(folder, run_id, version, tuning, findings, cause)
 
     def _begin(
@@ -170,18 +170,18 @@ class Intake:
         self.progress.record(run)
         return done(f"dataset {verdict}", run_id)
 
-    def _again(self, known: Run, version: str, folder: Folder, cause: str, *, settled: bool) -> Outcome:
+    def _again(self, known: Run, version: str, folder: Folder, *, settled: bool) -> Outcome:
         """This version was taken in before: by an earlier delivery of this very drop, or by an earlier drop."""
         if known.version != version:
             raise Permanent(
                 f"two versions share the run id {known.id}: change any byte of the dataset and drop it again"
             )
         if known.pins == folder.pins:
-            told = self.progress.tell_steps(known, made_by=cause)
+            told = self.progress.catch_up(known)
             return repeated("taken in before" + "; told again" * told, known.id)
         if not settled and not self._is_settled(folder):
             return deferred("another file landed meanwhile: its event speaks for the folder", known.id)
-        skipped = events.skipped(known, self.progress.links, drop=folder.drop, at=_landed(folder))
+        skipped = announcements.skipped(known, self.progress.links, drop=folder.drop, at=_landed(folder))
         self.progress.bus.publish(skipped)
         return done("the same version as before: skipped", known.id)
 

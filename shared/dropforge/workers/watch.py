@@ -1,22 +1,30 @@
-"""Follow what takes long: pipeline jobs and deployments. Nobody waits for them; every tick takes a look."""
+"""Follow what takes long: pipeline jobs and deployments. Nobody waits for them; every tick takes a look.
 
-from collections.abc import Iterator
+Its work follows what is in flight, and of that what has changed: the runs' markers and the states of their jobs are one
+listing each, and only a run whose job is in another state than was told of it is read.
+"""
+
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from dropforge.domain import datasets, probe
-from dropforge.domain.errors import Missing, Permanent, Unreadable, Untold
+from dropforge.domain.errors import Missing, Permanent, Unreadable
 from dropforge.domain.jobs import RUN_STATE, JobState, Look, fault_of, labels_of
 from dropforge.domain.runs import Fault, Run, Serving, State, Tuned
 from dropforge.domain.spaces import Alias, space_id_of
-from dropforge.ledger import Ledger
+from dropforge.ledger import Ledger, Owed
 from dropforge.logs import isolated
 from dropforge.ports import ModelHost, ObjectStore, Tuner
 from dropforge.progress import Progress
+from dropforge.settings import Settings
 from dropforge.wire import Tick
 from dropforge.workers.outcome import Outcome, done
-from dropforge.workers.turns import in_turn
+from dropforge.workers.turns import Turns
 
 FUNCTION = "watch_status"
+_WITH_JOB = frozenset({State.SUBMITTED, State.RUNNING, State.PAUSED})
+_SKEW = timedelta(minutes=10)  # by which our clock may be ahead of the service's
 
 
 def watch(
@@ -27,25 +35,19 @@ def watch(
     tuner: Tuner,
     host: ModelHost,
     progress: Progress,
+    settings: Settings,
 ) -> Outcome:
-    """Take one look at every run that is in flight. What goes wrong with one does not touch the next.
-
-    Raises:
-        Untold: At the end, when a step was made and could not be told: this tick must come again. Whatever else failed
-            is looked at by the next tick.
-    """
+    """Take one look at every run that is in flight. What goes wrong with one does not touch the next."""
+    until = progress.clock.now() + settings.working_time
     watcher = Watcher(ledger, state, tuner, host, progress, tick.id)
+    in_flight = [owed for owed in ledger.active() if owed.state in _WITH_JOB or owed.state is State.DEPLOYING]
+    changed = watcher.changed(in_flight)
     looked = moved = 0
-    untold: list[str] = []
-    for run_id in in_turn(ledger.active(), tick.id):
+    for owed in Turns(FUNCTION, tick.id, until, ledger, progress.clock).of(changed, lambda owed: owed.run):
         looked += 1
-        with isolated(run=run_id) as record:
-            moved += watcher.look(run_id)
-        if isinstance(record.error, Untold):
-            untold.append(run_id)
-    if untold:
-        raise Untold(f"{len(untold)} of {looked} runs made a step that could not be told, {untold[0]} first")
-    return done(f"looked at {looked}, moved {moved}")
+        with isolated(run=owed.run):
+            moved += watcher.look(owed)
+    return done(f"{len(in_flight)} in flight, looked at {looked}, moved {moved}")
 
 
 class _Hopeless(Permanent):
@@ -67,14 +69,21 @@ class Watcher:
     progress: Progress
     cause: str
 
-    def look(self, run_id: str) -> bool:
+    def changed(self, in_flight: list[Owed]) -> list[Owed]:
+        """The runs that may have a next step: a deployment, or a job in another state than was told."""
+        with_job = [owed for owed in in_flight if owed.state in _WITH_JOB]
+        jobs: Mapping[str, JobState] = {}
+        if with_job:
+            jobs = self.tuner.states(min(owed.begun for owed in with_job) - _SKEW)
+        return [owed for owed in in_flight if owed.state is State.DEPLOYING or not _is_old_news(owed, jobs)]
+
+    def look(self, owed: Owed) -> bool:
         """Take a run's next step, if there is one; says whether there was."""
-        run = self.ledger.load(run_id)
+        run = self.ledger.load(owed.run)
         if run is None:
-            return False  # being validated; the sweep sees to it when that was lost
-        if self.progress.tell_steps(run, made_by=self.cause):
-            return False
-        if run.state in {State.SUBMITTED, State.RUNNING, State.PAUSED}:
+            raise Unreadable(f"run {owed.run} has a marker that tells of its job, but no record")
+        self.progress.tell(run, told=owed.told)  # a step that was made, and cut off before it was told
+        if run.state in _WITH_JOB:
             return self._job(run)
         if run.state is State.DEPLOYING:
             return self._deployment(run)
@@ -168,6 +177,7 @@ class Watcher:
             endpoint=serving.endpoint,
             dimensions=answer.dimensions,
             dropped_at=run.dropped_at,
+            base_model=run.tuning.base_model,
         )
 
     def _try(self, run: Run, serving: Serving) -> probe.Answer:
@@ -213,3 +223,9 @@ class Watcher:
 
     def _reach(self, run: Run, to: State, **facts: object) -> None:
         self.progress.reach(run.id, to, function=FUNCTION, event=self.cause, **facts)
+
+
+def _is_old_news(owed: Owed, jobs: Mapping[str, JobState]) -> bool:
+    """Whether the listing knows the run's job, and it is as was told; waiting is not news."""
+    job = jobs.get(owed.run)
+    return job is JobState.WAITING or (job is not None and RUN_STATE[job] is owed.state)

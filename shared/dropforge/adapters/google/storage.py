@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, cast
 from google.api_core.exceptions import NotFound, PreconditionFailed
 from google.cloud import storage
 from google.cloud.storage.fileio import BlobReader
+from google.cloud.storage.retry import DEFAULT_RETRY
 from requests.adapters import HTTPAdapter
 
 from dropforge.adapters.google.faults import translated
@@ -73,6 +74,13 @@ class CloudStorage:
         with translated(f"writing {self._uri(name)}"):
             blob.upload_from_string(data, content_type=kind, if_generation_match=replacing, checksum="crc32c")
         return int(blob.generation)
+
+    def annotate(self, name: str, metadata: Mapping[str, str]) -> None:
+        """See `ObjectStore.annotate`."""
+        blob = self._bucket.blob(name)
+        blob.metadata = dict(metadata)
+        with translated(f"annotating {self._uri(name)}"):
+            blob.patch(retry=DEFAULT_RETRY)  # of no consequence when it happens twice
 
     def copy_from(self, file: StoredFile, name: str) -> None:
         """See `ObjectStore.copy_from`."""

@@ -5,26 +5,29 @@ back, no template downloaded by the caller (the service does that itself).
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import aiplatform_v1 as vertex
 from google.cloud.aiplatform_v1.types import PipelineState, PipelineTaskDetail
 from google.longrunning.operations_pb2 import GetOperationRequest, ListOperationsRequest
-from google.protobuf import json_format, struct_pb2
+from google.protobuf import field_mask_pb2, json_format, struct_pb2
 from google.rpc import code_pb2
 
 from dropforge.adapters.google.faults import translated
 from dropforge.domain.errors import Conflict, Foreign, Missing, Unavailable
-from dropforge.domain.jobs import JobState, Look, Order, fault_of
+from dropforge.domain.jobs import DATASET_LABEL, MANAGED, RUN_LABEL, JobState, Look, Order, fault_of
 from dropforge.domain.probe import Text
 from dropforge.domain.runs import Fault, Tuned
-from dropforge.ports import Operation
+from dropforge.ports import Endpoint, Operation
 from dropforge.settings import Settings
 
 _PATIENCE = 60.0  # seconds for one call
+_PAGE = 100  # resources; the service gives no more at once
+_OURS = f'labels.{MANAGED[0]}="{MANAGED[1]}"'
 
 _STATES = {
     PipelineState.PIPELINE_STATE_UNSPECIFIED: JobState.WAITING,
@@ -105,6 +108,18 @@ class Vertex:
             return Look(state=state, fault=_failure(found))
         return Look(state=state)
 
+    def states(self, since: datetime) -> Mapping[str, JobState]:
+        """See `Tuner.states`."""
+        request = vertex.ListPipelineJobsRequest(
+            parent=self._parent,
+            filter=f'{_OURS} AND create_time>="{since.astimezone(UTC).isoformat()}"',
+            page_size=_PAGE,
+            read_mask=field_mask_pb2.FieldMask(paths=["name", "state"]),
+        )
+        with translated(f"listing the jobs of {self._parent}"):
+            found = list(self._pipelines.list_pipeline_jobs(request=request, timeout=_PATIENCE))
+        return {str(job.name).rpartition("/")[2]: _STATES[job.state] for job in found}
+
     def _job(self, name: str) -> Any:  # noqa: ANN401 - Google's client has no types
         with translated(f"looking at {name}"):
             return self._pipelines.get_pipeline_job(name=name, timeout=_PATIENCE)
@@ -125,6 +140,16 @@ class Vertex:
         return self._started(
             f"creating endpoint {run_id}", lambda: self._endpoints.create_endpoint(request=request, timeout=_PATIENCE)
         )
+
+    def endpoints(self) -> Iterator[Endpoint]:
+        """See `ModelHost.endpoints`."""
+        request = vertex.ListEndpointsRequest(parent=self._parent, filter=_OURS, page_size=_PAGE)
+        with translated(f"listing the endpoints of {self._parent}"):
+            for found in self._endpoints.list_endpoints(request=request, timeout=_PATIENCE):
+                labels = dict(found.labels)
+                yield Endpoint(
+                    str(found.name), labels.get(RUN_LABEL, ""), labels.get(DATASET_LABEL, ""), found.create_time
+                )
 
     def deploy(self, endpoint: str, model: str, deployed_model: str, name: str) -> str:
         """See `ModelHost.deploy`."""

@@ -1,0 +1,144 @@
+"""Dead letters: events that could not be handled, kept with the reason until somebody has dealt with them.
+
+    aside/WORKER/EVENT.json   in the state bucket: what a worker gave up, and why
+
+What ends a function without a word (no memory, no time) Pub/Sub gives up by itself: it lies on the dead-letter
+subscriptions (`adapters/google/undelivered.py`), without a reason.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from cloudevents.http import CloudEvent
+
+from dropforge import wire
+from dropforge.domain.errors import Conflict, Missing
+from dropforge.domain.events import Event
+from dropforge.domain.text import printable, shortened
+from dropforge.logs import isolated
+from dropforge.ports import NEW, EventBus, ObjectStore
+
+_ASIDE = "aside/"
+_LONGEST_REASON = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """An event that nobody could handle.
+
+    Attributes:
+        worker: Who was to handle it.
+        id: The message's id.
+        type: The CloudEvents type of the delivery: a Pub/Sub message or an object that was finalized.
+        source: Where it came from.
+        time: When it came about.
+        error: The kind of error; `Undelivered` where the function did not live to tell.
+        reason: In words.
+        data: What was delivered.
+    """
+
+    worker: str
+    id: str
+    type: str
+    source: str
+    time: str = ""
+    error: str
+    reason: str
+    data: Any = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """What people call it: `WORKER/ID`, with nothing that a shell or a terminal would take for its own."""
+        return f"{self.worker}/{quote(self.id, safe='')}"
+
+    def event(self) -> Event | None:
+        """The event of ours that it carries; None for a tick or an object's, which the next sweep makes good.
+
+        Raises:
+            Unreadable: It carries none that this version knows.
+        """
+        delivered = CloudEvent({"type": self.type, "source": self.source, "id": self.id}, self.data)
+        if wire.is_message(delivered) and not wire.is_tick(delivered):
+            return wire.domain_event(delivered)
+        return None
+
+
+class DeadLetters(Protocol):
+    """Where dead letters lie."""
+
+    def letters(self) -> Iterator[DeadLetter]:
+        """All of them, each once; they stay where they are.
+
+        Raises:
+            Unavailable: The service did not answer.
+        """
+        ...
+
+    def remove(self, letter: DeadLetter) -> None:
+        """Take one away; one that is not there is fine.
+
+        Raises:
+            Unavailable: The service did not answer.
+        """
+        ...
+
+
+class SetAside:
+    """The dead letters of workers, in the state bucket."""
+
+    def __init__(self, state: ObjectStore) -> None:
+        self._state = state
+
+    def keep(self, event: CloudEvent, worker: str, error: Exception) -> None:
+        """Set an event aside, once however often it is delivered."""
+        letter = DeadLetter(
+            worker=worker,
+            id=str(event["id"]),
+            type=str(event["type"]),
+            source=str(event["source"]),
+            time=str(event.get("time") or ""),
+            error=type(error).__name__,
+            reason=printable(shortened(str(error), _LONGEST_REASON)),
+            data=wire.as_json(event.data),
+        )
+        try:
+            self._state.write(_path(letter), wire.encode(letter), replacing=NEW)
+        except Conflict:
+            return
+
+    def letters(self) -> Iterator[DeadLetter]:
+        """See `DeadLetters.letters`."""
+        for file in self._state.list(_ASIDE):
+            with isolated(object=file.name):
+                try:
+                    data, _ = self._state.read(file.name)
+                except Missing:  # dealt with meanwhile
+                    continue
+                yield wire.decode(data, DeadLetter, file.name)
+
+    def remove(self, letter: DeadLetter) -> None:
+        """See `DeadLetters.remove`."""
+        self._state.delete(_path(letter))
+
+
+def retry(letter: DeadLetter, lying: DeadLetters, bus: EventBus) -> Event | None:
+    """Have a dead letter delivered again to everybody who subscribes, and take it away.
+
+    Returns:
+        What was published; None where nothing needs to be: a sweep does what a tick or a finalized object was to do.
+
+    Raises:
+        Unreadable: It carries no event that this version knows.
+        Unavailable: It could not be published, or not be taken away: it still lies there.
+    """
+    event = letter.event()
+    if event:
+        bus.publish(event)
+    lying.remove(letter)
+    return event
+
+
+def _path(letter: DeadLetter) -> str:
+    return f"{_ASIDE}{letter.name}.json"

@@ -1,0 +1,322 @@
+"""What events missed the sweep finds and does: every kind of loss, one at a time."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from support.data import dataset
+from support.world import World
+
+from dropforge.domain import events
+from dropforge.domain.errors import Exhausted
+from dropforge.domain.jobs import JobState
+from dropforge.domain.runs import STUCK_AFTER, State
+from dropforge.ledger import Intent
+from dropforge.workers.outcome import Outcome
+from dropforge.workers.sweep import sweep
+from dropforge.workers.watch import watch
+
+PATIENCE = 601  # seconds: a moment longer than a sweep leaves things to events
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def only_run(world: World):
+    [summary] = list(world.ledger.summaries())
+    return world.ledger.load(summary.id)
+
+
+def deploy(world: World, name="topics", files=None) -> None:
+    """Drop a dataset and let it come home."""
+    world.land(world.put(name, files or dataset()))
+    world.react()
+    world.finish_jobs()
+    for _ in range(4):
+        world.watch()
+
+
+def swept(world: World, *, after: float = PATIENCE) -> Outcome:
+    """One sweep, nobody hearing of anything."""
+    world.clock.advance(after)
+    return world.perform(sweep, world.tick("sweep"))
+
+
+def test_a_drop_that_nobody_heard_of_is_taken_in(world):
+    world.put("topics", dataset())
+    world._heard = 10**9
+    world.sweep()
+    assert list(world.ledger.summaries()) == []
+
+    world.clock.advance(601)
+    world.sweep()
+    assert only_run(world).state is State.VALIDATED
+
+
+def test_a_sweep_does_itself_what_lost_events_should_have_brought_about(world):
+    world.put("topics", dataset())
+    assert swept(world).why == "repaired 1"
+    assert only_run(world).state is State.VALIDATED
+
+    swept(world)
+    assert only_run(world).state is State.SUBMITTED
+    world.finish_jobs()
+    world.perform(watch, world.tick("watch"))
+    assert only_run(world).state is State.SUCCEEDED
+
+    swept(world)
+    assert only_run(world).state is State.DEPLOYING
+    for _ in range(3):
+        world.perform(watch, world.tick("watch"))
+    assert only_run(world).state is State.DEPLOYED
+
+
+def test_what_was_told_is_not_told_again(world):
+    world.land(world.put("topics", dataset()))
+    swept(world)
+    ids = [event.id for event in world.bus.published]
+    assert len(ids) == len(set(ids)) == 2
+
+
+def test_what_events_may_yet_do_is_left_to_them(world):
+    world.land(world.put("topics", dataset()))
+    assert swept(world, after=599).why == "repaired 0"
+    assert only_run(world).state is State.VALIDATED
+
+
+def test_one_that_fails_does_not_keep_the_sweep_from_the_next(world):
+    for name in ("alpha", "beta", "gamma"):
+        world.land(world.put(name, dataset()))
+    submit = world.tuner.submit
+
+    def broken_for_beta(order):
+        return {}["bug"] if "beta" in order.id else submit(order)
+
+    world.tuner.submit = broken_for_beta
+    swept(world)
+    states = {summary.dataset: summary.state for summary in world.ledger.summaries()}
+    assert states == {"alpha": State.SUBMITTED, "beta": State.VALIDATED, "gamma": State.SUBMITTED}
+
+
+def test_a_listing_that_fails_does_not_hide_the_others(world):
+    world.land(world.put("topics", dataset()))
+
+    def broken(_):
+        raise RuntimeError("a bug")
+
+    world.drop.list = broken
+    swept(world)
+    assert only_run(world).state is State.SUBMITTED
+
+
+def test_a_quota_that_is_used_up_is_asked_for_once_a_sweep(world):
+    for name in ("alpha", "beta", "gamma"):
+        world.land(world.put(name, dataset()))
+    asked = []
+
+    def used_up(order):
+        asked.append(order.id)
+        raise Exhausted("60 submissions a minute")
+
+    world.tuner.submit = used_up
+    swept(world)
+    assert len(asked) == 1
+
+
+def test_a_sweep_that_runs_out_of_time_goes_on_at_the_next_tick(world):
+    for number in range(6):
+        world.land(world.put(f"set-{number}", dataset()))
+    submit = world.tuner.submit
+
+    def slow(order):
+        world.clock.advance(world.settings.working_time.total_seconds() / 3)
+        return submit(order)
+
+    world.tuner.submit = slow
+    swept(world)
+    submitted = [summary for summary in world.ledger.summaries() if summary.state is State.SUBMITTED]
+    assert len(submitted) == 3
+    swept(world, after=1)
+    assert {summary.state for summary in world.ledger.summaries()} == {State.SUBMITTED}
+
+
+@pytest.mark.parametrize("state", [JobState.WAITING, JobState.RUNNING, JobState.PAUSED])
+def test_a_job_that_does_not_get_on_is_told_of_once(world, state):
+    world.land(world.put("topics", dataset()))
+    world.react()
+    world.finish_jobs(state)
+    world.watch()
+    run = only_run(world)
+    bound = STUCK_AFTER[run.state].total_seconds()
+    swept(world, after=bound - 60)
+    assert world.published(events.RunStuck) == []
+    swept(world, after=120)
+    swept(world)
+    [told] = world.published(events.RunStuck)
+    assert (told.run, told.state, told.since) == (run.id, run.state, run.updated)
+    assert told.id == f"{run.id}/stuck/{run.state}"
+
+
+def test_a_deployment_that_does_not_get_on_is_told_of(world):
+    world.land(world.put("topics", dataset()))
+    world.react()
+    world.finish_jobs()
+    world.watch()
+    swept(world, after=3 * 3600 + 1)
+    assert [event.state for event in world.published(events.RunStuck)] == [State.DEPLOYING]
+
+
+def renewed(world: World) -> tuple[str, str]:
+    """Deploy a dataset, then another version of it; gives both runs."""
+    deploy(world)
+    first = only_run(world).id
+    deploy(world, files=dataset(documents=25))
+    [second] = {summary.id for summary in world.ledger.summaries()} - {first}
+    return first, second
+
+
+def test_a_space_that_readers_left_is_retired_once_it_was_kept_long_enough(world):
+    first, second = renewed(world)
+    swept(world, after=23 * 3600)
+    assert len(list(world.host.endpoints())) == 2, "kept for a rollback"
+
+    for _ in range(3):  # empty the endpoint, remove it, say so
+        swept(world, after=3600)
+    assert world.ledger.load(first).state is State.RETIRED
+    assert [endpoint.run for endpoint in world.host.endpoints()] == [second]
+    [told] = world.published(events.SpaceRetired)
+    assert told.space_id.startswith(first)
+    alias = world.ledger.alias("topics")
+    assert (alias.run, alias.previous) == (second, None), "no rollback leads to what is gone"
+    assert list(world.ledger.left()) == []
+
+
+def test_a_space_that_readers_use_again_stays(world):
+    first, second = renewed(world)
+    [left] = world.ledger.left()
+    assert left.run == first
+    current = world.ledger.alias("topics")
+    world.ledger.move_alias(replace(current.previous, dropped_at=current.dropped_at))
+    assert world.ledger.alias("topics").run == first
+    for _ in range(4):
+        swept(world, after=25 * 3600)
+    assert world.ledger.load(first).state is State.DEPLOYED
+    assert world.ledger.load(second).state is State.RETIRED
+
+
+def test_the_space_of_an_older_drop_that_is_done_later_is_retired_too(world):
+    old = world.put("topics", dataset())
+    world.land(old)
+    world.react()
+    first = only_run(world).id
+    deploy_later = world.tuner.looks.copy()
+    new = world.put("topics", {"corpus.jsonl": dataset(documents=25)["corpus.jsonl"]})
+    world.land(new)
+    world.react()
+    [second] = {summary.id for summary in world.ledger.summaries()} - {first}
+    for job in world.tuner.looks.keys() - deploy_later.keys():
+        world.tuner.end(job, JobState.SUCCEEDED, metrics={"base_ndcg_at_10": 0.5, "tuned_ndcg_at_10": 0.8})
+    for _ in range(4):
+        world.watch()
+    world.finish_jobs()
+    for _ in range(4):
+        world.watch()
+    assert world.ledger.alias("topics").run == second
+    assert {run.id: run.serving.current for run in map(world.ledger.load, (first, second))} == {
+        first: False,
+        second: True,
+    }
+    for _ in range(4):
+        swept(world, after=25 * 3600)
+    assert world.ledger.load(first).state is State.RETIRED
+    assert world.ledger.load(second).state is State.DEPLOYED
+
+
+def test_a_retirement_that_was_cut_off_before_it_was_told_is_told(world):
+    first, _ = renewed(world)
+    swept(world, after=25 * 3600)
+    with world.bus_down():
+        swept(world)
+    assert world.ledger.load(first).state is State.RETIRED
+    assert world.published(events.SpaceRetired) == []
+    swept(world)
+    swept(world)
+    assert len(world.published(events.SpaceRetired)) == 1
+
+
+def test_an_endpoint_for_which_no_run_accounts_is_told_of_and_left_alone(world):
+    world.host.create_endpoint("somebody", {"managed-by": "dropforge", "dropforge-run": "somebody-0123456789ab"})
+    swept(world)
+    swept(world)
+    [told] = world.published(events.EndpointUnowned)
+    assert told.endpoint == world.host.endpoint("somebody")
+    assert len(list(world.host.endpoints())) == 1
+
+
+def test_the_endpoint_of_a_deployed_run_is_nobodys_news(world):
+    deploy(world)
+    swept(world)
+    assert world.published(events.EndpointUnowned) == []
+
+
+def test_readers_hear_in_time_that_their_base_model_will_be_retired(world):
+    deploy(world)
+    swept(world, after=(timedelta(days=59)).total_seconds())
+    assert world.published(events.BaseModelRetiring) == []
+    swept(world, after=timedelta(days=3).total_seconds())
+    swept(world)
+    [told] = world.published(events.BaseModelRetiring)
+    assert (told.dataset, told.base_model, f"{told.retires:%Y-%m-%d}") == ("topics", "text-embedding-005", "2027-04-01")
+
+
+def test_a_validation_cut_off_is_begun_again(world):
+    world.put("topics", dataset())
+    world.ledger.begin(Intent("topics-0123456789ab", "topics", world.clock.now()))
+    world.clock.advance(601)
+    world.sweep()
+
+    assert only_run(world).state is State.SUBMITTED
+    assert [owed.run for owed in world.ledger.active()] == [only_run(world).id]
+
+
+def test_an_incomplete_folder_is_told_of_once(world):
+    files = dataset()
+    files["Test_Label.csv"] = files.pop("test_label.tsv")
+    world.land(world.put("topics", files))
+    world.clock.advance(3601)
+    world.sweep()
+    world.sweep()
+
+    [told] = world.published(events.DatasetIncomplete)
+    assert told.missing == ("test_label.tsv",)
+    assert told.probably_meant == {"test_label.tsv": "Test_Label.csv"}
+
+
+def test_a_folder_in_which_every_name_is_wrong_is_told_of(world):
+    right = ("corpus.jsonl", "queries.jsonl", "training_label.tsv", "test_label.tsv")
+    wrong = ("Corpus.jsonl", "queries.json", "training-label.tsv", "tests.tsv")
+    world.land(world.put("topics", {bad: dataset()[good] for bad, good in zip(wrong, right, strict=True)}))
+    world.clock.advance(3601)
+    world.sweep()
+
+    [told] = world.published(events.DatasetIncomplete)
+    assert told.missing == right
+    assert told.probably_meant == dict(zip(right[:3], wrong[:3], strict=True))
+
+
+def test_a_misnamed_folder_that_nobody_heard_of_is_told_of_once(world):
+    world.put("My Topics", dataset())
+    world.clock.advance(601)
+    world.sweep()
+    world.sweep()
+    assert [event.dataset for event in world.published(events.DatasetMisnamed)] == ["My Topics"]
+
+
+def test_a_folder_taken_in_costs_the_sweep_no_further_look(world):
+    deploy(world)
+    world.clock.advance(601)
+    before = len(world.bus.published)
+    assert world.sweep().why == "repaired 0"
+    assert len(world.bus.published) == before
