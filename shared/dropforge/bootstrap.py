@@ -16,6 +16,7 @@ from dropforge.ports import Clock, EventBus, ModelHost, Notifier, ObjectStore, R
 from dropforge.settings import Settings
 
 if TYPE_CHECKING:
+    from dropforge.adapters.google.undelivered import Undelivered
     from dropforge.adapters.google.vertex import Vertex
     from dropforge.claims import Claims
     from dropforge.domain.validator.check import Inspection
@@ -57,6 +58,13 @@ class Ports:
         from dropforge.adapters.google.pubsub import PubSubBus
 
         return PubSubBus(self.settings.project)
+
+    @cached_property
+    def undelivered(self) -> "Undelivered":
+        """What Pub/Sub gave up delivering."""
+        from dropforge.adapters.google.undelivered import Undelivered
+
+        return Undelivered(self.settings.project)
 
     @cached_property
     def ledger(self) -> "Ledger":

@@ -14,6 +14,7 @@ from dropforge.adapters.memory import (
     MemoryStore,
     MemoryTuner,
 )
+from dropforge.deadletters import DeadLetter
 from dropforge.domain.errors import Unavailable
 from dropforge.domain.events import Event
 from dropforge.domain.jobs import JobState
@@ -36,6 +37,24 @@ ENVIRONMENT = {
 GOOD = {"base_ndcg_at_10": 0.5, "tuned_ndcg_at_10": 0.8}
 
 
+class Undelivered:
+    """What Pub/Sub gave up delivering: whatever a test puts here."""
+
+    def __init__(self) -> None:
+        self.kept: list[DeadLetter] = []
+
+    def letters(self) -> Iterator[DeadLetter]:
+        """See `DeadLetters.letters`."""
+        return iter(list(self.kept))
+
+    def remove(self, letter: DeadLetter) -> None:
+        """See `DeadLetters.remove`."""
+        self.kept.remove(letter)
+
+    def give_back(self) -> None:
+        """Nothing is held."""
+
+
 class World(bootstrap.Ports):
     """The ports in memory, and what people and clocks do to them."""
 
@@ -50,6 +69,7 @@ class World(bootstrap.Ports):
         self.tuner = MemoryTuner()
         self.host = MemoryHost()
         self.notifier = MemoryNotifier()
+        self.undelivered = Undelivered()
         self.outcomes: list[Outcome] = []
         self._heard = 0
         self._ticks = count(1)

@@ -16,7 +16,12 @@ from dropforge.domain.errors import DropforgeError
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoints
 
-_OURS = {"check": "check", "runs": "runs", "show": "runs"}  # each command, and the module beside this one that adds it
+_OURS = {
+    "check": "check",
+    "runs": "runs",
+    "show": "runs",
+    "dlq": "dlq",
+}  # each command, and the module beside this one that adds it
 
 
 class _Imported(Mapping[str, Any]):

@@ -51,7 +51,7 @@ def runs(*, as_json: AsJson = False) -> None:
     for run in found:
         figures = f"{run.base:.3f} → {run.tuned:.3f}" if run.base is not None and run.tuned is not None else ""
         table.add_row(run.id, _state(run.state), figures, _ago(run.started))
-    _console().print(table)
+    console().print(table)
 
 
 def show(
@@ -67,7 +67,7 @@ def show(
     if as_json:
         typer.echo(wire.encode(found))
     else:
-        _console().print(_sheet(found))
+        console().print(_sheet(found))
 
 
 def _newest_of(dataset: str, ledger: Ledger) -> Run | None:
@@ -134,5 +134,6 @@ def _ago(time: datetime) -> str:
     return f"{max(seconds, 0)} s ago"
 
 
-def _console() -> Console:
+def console() -> Console:
+    """Where tables are printed: as wide as the terminal, or wide enough for a pipe."""
     return Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH)

@@ -1,0 +1,160 @@
+"""`dropforge dlq`: dead letters, the events that could not be handled, listed, shown, retried, discarded."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from dropforge import wire
+from dropforge.bootstrap import Ports
+from dropforge.cli.place import connect
+from dropforge.cli.runs import AsJson, console
+from dropforge.deadletters import DeadLetter, DeadLetters, SetAside, retry
+from dropforge.domain.errors import Missing, Unreadable
+from dropforge.domain.text import printable
+
+Names = Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="As `dropforge dlq list` shows it.")]
+_LONGEST_SHOWN = 4_000
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    group = typer.Typer(
+        name="dlq",
+        help="Dead letters: events that could not be handled, kept with the reason.",
+        no_args_is_help=True,
+        rich_markup_mode="markdown",
+    )
+    group.command("list", epilog="Example: `dropforge dlq list --json`")(show_all)
+    group.command("show", epilog="Example: `dropforge dlq show submit_tuning/4711`")(show)
+    group.command("retry", epilog="Example: `dropforge dlq retry --all`")(retry_some)
+    group.command("discard", epilog="Example: `dropforge dlq discard notify_slack/4711`")(discard)
+    app.add_typer(group)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    letter: DeadLetter
+    lying: DeadLetters
+
+
+@contextmanager
+def _found(made: Ports) -> Iterator[list[_Found]]:
+    """All dead letters: those that workers set aside, and those that Pub/Sub gave up."""
+    aside, undelivered = SetAside(made.state), made.undelivered
+    try:
+        yield [_Found(letter, lying) for lying in (aside, undelivered) for letter in lying.letters()]
+    finally:
+        undelivered.give_back()
+
+
+def show_all(*, as_json: AsJson = False) -> None:
+    """List every dead letter: who could not handle it, since when, and why."""
+    with _found(connect()) as found:
+        letters = sorted((each.letter for each in found), key=lambda letter: (letter.time, letter.name))
+    if as_json:
+        typer.echo(wire.encode([wire.as_json(letter) | {"name": letter.name} for letter in letters]))
+        return
+    if not letters:
+        typer.echo("No dead letters.")
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("name", "since", "error"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("reason", overflow="fold")
+    for letter in letters:
+        table.add_row(*map(escape, (letter.name, letter.time[:19], letter.error, printable(letter.reason))))
+    console().print(table)
+    typer.echo(
+        "\n`dropforge dlq show NAME` tells more; once the cause is mended: `dropforge dlq retry NAME` or `--all`."
+    )
+
+
+def show(name: Annotated[str, typer.Argument(metavar="NAME")], *, as_json: AsJson = False) -> None:
+    """Show a dead letter whole."""
+    with _found(connect()) as found:
+        [letter] = [each.letter for each in _named(found, [name])]
+    if as_json:
+        typer.echo(wire.encode(letter))
+        return
+    sheet = Table(box=None, show_header=False, pad_edge=False)
+    sheet.add_column(style="dim", no_wrap=True)
+    sheet.add_column(overflow="fold")
+    content = wire.encode(letter.data).decode()
+    for label, value in (
+        ("worker", letter.worker),
+        ("event", letter.id),
+        ("type", letter.type),
+        ("source", letter.source),
+        ("since", letter.time),
+        (letter.error, letter.reason),
+        ("carries", _carries(letter)),
+        ("data", content if len(content) <= _LONGEST_SHOWN else f"{content[:_LONGEST_SHOWN]}…  (--json shows all)"),
+    ):
+        sheet.add_row(label, Text(printable(value)))
+    console().print(sheet)
+
+
+def retry_some(
+    names: Names = None,
+    *,
+    everything: Annotated[bool, typer.Option("--all", help="All that can be retried.")] = False,
+) -> None:
+    """Publish dead letters again, to everybody who subscribes; whoever has handled one before passes it over.
+
+    A lost tick, or an object's event, is only taken away: the next sweep does what it was to do.
+    """
+    _need_some(names, everything=everything)
+    made = connect()
+    with _found(made) as found:
+        failed = 0
+        for each in found if everything else _named(found, names or []):
+            try:
+                event = retry(each.letter, each.lying, made.bus)
+            except Unreadable as error:
+                failed += 1
+                typer.echo(
+                    f"{each.letter.name}: cannot be retried ({error}); `dropforge dlq discard` removes it", err=True
+                )
+            else:
+                done = f"published {event.id} again" if event else "taken away: the next sweep does what it was to do"
+                typer.echo(f"{each.letter.name}: {printable(done)}")
+        if everything and not found:
+            typer.echo("No dead letters.")
+    if failed:
+        raise typer.Exit(1)
+
+
+def discard(names: Names = None) -> None:
+    """Remove dead letters for good."""
+    _need_some(names, everything=False)
+    with _found(connect()) as found:
+        for each in _named(found, names or []):
+            each.lying.remove(each.letter)
+            typer.echo(f"{each.letter.name}: removed")
+
+
+def _need_some(names: list[str] | None, *, everything: bool) -> None:
+    if bool(names) == everything:
+        raise typer.BadParameter("name the dead letters that are meant, or all with --all where that is offered")
+
+
+def _named(found: list[_Found], names: list[str]) -> list[_Found]:
+    by_name = {each.letter.name: each for each in found}
+    for name in names:
+        if name not in by_name:
+            raise Missing(f"there is no dead letter {printable(name)}: `dropforge dlq list` lists them")
+    return [by_name[name] for name in dict.fromkeys(names)]
+
+
+def _carries(letter: DeadLetter) -> str:
+    try:
+        event = letter.event()
+    except Unreadable as error:
+        return f"nothing that can be read: {error}"
+    return f"{event.TYPE} {event.id}" if event else "nothing that the next sweep does not make good"
