@@ -51,7 +51,7 @@ def test_every_function_is_subscribed_to_its_topics_as_eventarc_would(rest_port,
         push.retry_policy.maximum_backoff,
     )
     assert f"{PROJECT}/topics/dead-submit_tuning" == push.dead_letter_policy.dead_letter_topic
-    assert push.dead_letter_policy.max_delivery_attempts == 20
+    assert push.dead_letter_policy.max_delivery_attempts == 100
     assert timedelta(0) == push.expiration_policy.ttl
 
 

@@ -39,6 +39,7 @@ def environment(ports: Mapping[str, int]) -> dict[str, str]:
         "DROPFORGE_SETTLE_SECONDS": "1",
         "DROPFORGE_PATIENCE_SECONDS": "15",
         "DROPFORGE_INCOMPLETE_AFTER_SECONDS": "15",
+        "DROPFORGE_GIVE_UP_SECONDS": "600",
         # Read by gcloud.
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE": f"{storage}/storage/v1/",
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_PUBSUB": f"{pubsub_rest}/",
