@@ -519,16 +519,61 @@ def test_an_alias_is_never_left_on_an_endpoint_that_was_cleared_away(world):
     world.finish_jobs()
     for _ in range(2):
         world.watch()
-    change = world.ledger.change
+    reach = world.progress.ledger.move_alias
 
-    def cut_off(*_):
+    def cut_off(to):
+        reach(to)
         raise Unavailable("the instance went away")
 
-    world.ledger.change = cut_off  # after the alias was moved
+    world.ledger.move_alias = cut_off
     world.perform(watch, world.tick("watch"))
-    world.ledger.change = change
+    world.ledger.move_alias = reach
     assert world.ledger.alias("topics") is not None
 
     world.host.wrong = True  # and now the model answers nonsense for a moment
     world.watch()
     assert only_run(world).state is State.DEPLOYED
+
+
+def test_a_look_that_was_held_up_does_not_give_up_what_another_has_opened(world):
+    world.land(world.put("topics", dataset()))
+    world.react()
+    world.finish_jobs()
+    for _ in range(2):
+        world.watch()
+    predict = world.host.predict
+
+    def answers_late(*_):
+        world.host.predict = predict
+        world.watch()  # another look finds that all is well, while this one waits for an answer
+        raise Missing("the endpoint did not answer")
+
+    world.host.predict = answers_late
+    world.watch()
+    run = only_run(world)
+    assert (run.state, run.fault) == (State.DEPLOYED, None)
+    assert [endpoint.run for endpoint in world.host.endpoints()] == [run.id]
+    assert world.published(events.DeployFailed) == []
+
+
+def test_a_look_that_was_held_up_does_not_open_what_another_has_given_up(world):
+    world.land(world.put("topics", dataset()))
+    world.react()
+    world.finish_jobs()
+    for _ in range(2):
+        world.watch()
+    predict = world.host.predict
+
+    def given_up_meanwhile(*arguments):
+        world.host.predict = predict
+        world.host.wrong = True
+        for _ in range(3):
+            world.watch()
+        world.host.wrong = False
+        return [[1.0, 0.0, 0.0], [1.0, 1.0, 1.0]]
+
+    world.host.predict = given_up_meanwhile
+    world.watch()
+    assert only_run(world).state is State.DEPLOY_FAILED
+    assert world.ledger.alias("topics") is None
+    assert list(world.host.endpoints()) == []

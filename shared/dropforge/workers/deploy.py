@@ -4,7 +4,7 @@ from dropforge.domain.errors import Refused
 from dropforge.domain.events import Event, JobComplete
 from dropforge.domain.gate import judge, passes
 from dropforge.domain.jobs import fault_of, labels_of
-from dropforge.domain.runs import Judgement, Run, Serving, State
+from dropforge.domain.runs import SERVED, Judgement, Run, Serving, State
 from dropforge.domain.spaces import deployed_model_id_of
 from dropforge.ledger import Ledger
 from dropforge.ports import ModelHost
@@ -50,7 +50,11 @@ def decide(run: Run, *, host: ModelHost, progress: Progress, cause: str) -> Outc
         progress.reach(run.id, State.DEPLOY_FAILED, function=FUNCTION, event=cause, judgement=judgement, fault=fault)
         return done("the service refused the endpoint", run.id)
     serving = Serving(endpoint=host.endpoint(run.id), deployed_model=deployed_model_id_of(run.id), operation=operation)
-    progress.reach(run.id, State.DEPLOYING, function=FUNCTION, event=cause, judgement=judgement, serving=serving)
+    stood = progress.reach(
+        run.id, State.DEPLOYING, function=FUNCTION, event=cause, judgement=judgement, serving=serving
+    )
+    if stood.state not in SERVED:  # the run ended while this was held up: nobody wants the endpoint
+        host.discard(serving.endpoint, serving.deployed_model)
     return done("deployment started", run.id)
 
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 from dropforge.domain import datasets, probe
 from dropforge.domain.errors import Missing, Permanent, Unreadable
 from dropforge.domain.jobs import RUN_STATE, JobState, Look, fault_of, labels_of
-from dropforge.domain.runs import Fault, Run, Serving, State, Tuned
+from dropforge.domain.runs import SERVED, Fault, Run, Serving, State, Tuned
 from dropforge.domain.spaces import Alias, space_id_of
 from dropforge.ledger import Ledger, Owed
 from dropforge.logs import isolated
@@ -148,37 +148,38 @@ class Watcher:
 
     def _open(self, run: Run, serving: Serving) -> bool:
         """The model is loaded: try it, point readers to it, and say so."""
-        alias = self.ledger.alias(run.dataset)
-        # One that was opened before, by a look that was cut off, must not be tried again: readers are there.
-        mine = alias if alias and alias.run == run.id else self._tried(run, serving)
-        alias = self.ledger.move_alias(mine)
+        if not serving.space:
+            tried = self._tried(run, serving)
+            # Readers go there only once it is written that it answered well: from then on nobody gives it up, and if
+            # another look has given it up already, they never go there.
+            stood = self.ledger.change(run.id, lambda now: replace(now, serving=tried) if _is_open(now) else now)
+            if stood.serving is None or not stood.serving.space:
+                return False
+            serving = stood.serving
+        alias = self.ledger.move_alias(
+            Alias(
+                dataset=run.dataset,
+                space=serving.space,
+                run=run.id,
+                endpoint=serving.endpoint,
+                dimensions=serving.dimensions,
+                dropped_at=run.dropped_at,
+                base_model=run.tuning.base_model,
+            )
+        )
         current = alias.run == run.id
         before = alias.previous if current else alias
-        opened = replace(
-            serving,
-            operation="",
-            space=mine.space,
-            dimensions=mine.dimensions,
-            previous_space=before.space if before else "",
-            current=current,
-        )
+        opened = replace(serving, previous_space=before.space if before else "", current=current)
         self._reach(run, State.DEPLOYED, serving=opened)
         return True
 
-    def _tried(self, run: Run, serving: Serving) -> Alias:
-        """The alias to the served model, which has answered well."""
+    def _tried(self, run: Run, serving: Serving) -> Serving:
+        """The served model, which has answered well."""
         answer = self._try(run, serving)
         if answer.wrong:
             raise _Hopeless(fault_of("SMOKE_TEST", answer.wrong, "smoke prediction"))
-        return Alias(
-            dataset=run.dataset,
-            space=space_id_of(run.id, dimensions=answer.dimensions, task_type=run.tuning.task_type),
-            run=run.id,
-            endpoint=serving.endpoint,
-            dimensions=answer.dimensions,
-            dropped_at=run.dropped_at,
-            base_model=run.tuning.base_model,
-        )
+        space = space_id_of(run.id, dimensions=answer.dimensions, task_type=run.tuning.task_type)
+        return replace(serving, operation="", space=space, dimensions=answer.dimensions)
 
     def _try(self, run: Run, serving: Serving) -> probe.Answer:
         """Ask the served model about pairs that it was trained on."""
@@ -196,10 +197,10 @@ class Watcher:
 
     def _give_up(self, run: Run, serving: Serving, fault: Fault) -> bool:
         """Write down that the deployment is given up, so that no later look begins it again, and clear it away."""
-        self.ledger.change(
-            run.id, lambda now: now if now.fault or now.state is not State.DEPLOYING else replace(now, fault=fault)
-        )
-        return self._clear_away(run, serving, fault)
+        stood = self.ledger.change(run.id, lambda now: replace(now, fault=fault) if _is_open(now) else now)
+        if stood.state is not State.DEPLOYING or stood.fault is None:
+            return False  # another look got on with it meanwhile: readers may be there
+        return self._clear_away(run, serving, stood.fault)
 
     def _clear_away(self, run: Run, serving: Serving, fault: Fault) -> bool:
         """Leave nothing behind that bills, then say so. It takes several looks."""
@@ -218,11 +219,20 @@ class Watcher:
         """Write down which operation is under way, unless the run went on meanwhile; an empty name says nothing new."""
         if operation:
             noted = replace(serving, operation=operation)
-            self.ledger.change(run.id, lambda now: replace(now, serving=noted) if now.serving == serving else now)
+            stood = self.ledger.change(
+                run.id, lambda now: replace(now, serving=noted) if now.serving == serving and _is_open(now) else now
+            )
+            if stood.state not in SERVED:  # the run ended while this look was held up: nobody wants what it started
+                self.host.discard(serving.endpoint, serving.deployed_model)
         return bool(operation)
 
     def _reach(self, run: Run, to: State, **facts: object) -> None:
         self.progress.reach(run.id, to, function=FUNCTION, event=self.cause, **facts)
+
+
+def _is_open(run: Run) -> bool:
+    """Whether it is still open what becomes of a deployment: it was neither given up, nor has the model answered well."""
+    return run.state is State.DEPLOYING and run.fault is None and run.serving is not None and not run.serving.space
 
 
 def _is_old_news(owed: Owed, jobs: Mapping[str, JobState]) -> bool:
