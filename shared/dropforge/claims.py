@@ -11,8 +11,10 @@ from enum import Enum, auto
 from urllib.parse import quote
 
 from dropforge import wire
-from dropforge.domain.errors import Conflict, Missing
+from dropforge.domain.errors import Conflict, Missing, Unavailable
 from dropforge.ports import NEW, Clock, ObjectStore
+
+_TRIES = 4
 
 
 class Claimed(Enum):
@@ -68,9 +70,20 @@ class Claims:
         return Claimed.DONE if stored.done else Claimed.BUSY
 
     def finish(self, name: str) -> None:
-        """Mark the work as done, whoever holds the claim by now: it is done."""
+        """Mark the work as done, whoever holds the claim by now: it is done.
+
+        It is tried several times: a mark that is missing has the work done again.
+        """
         self._held.pop(name, None)
-        self._state.write(_path(name), wire.encode(_Lease("", self._clock.now(), done=True)), replacing=None)
+        done = wire.encode(_Lease("", self._clock.now(), done=True))
+        for left in reversed(range(_TRIES)):
+            try:
+                self._state.write(_path(name), done, replacing=None)
+            except Unavailable:
+                if not left:
+                    raise
+            else:
+                return
 
     def release(self, name: str) -> None:
         """Give one's own claim back undone, so that the next try need not wait for its end."""

@@ -111,12 +111,16 @@ class Ledger:
         found = self._read(run_id)
         return found[0] if found else None
 
-    def begin(self, intent: Intent) -> None:
-        """Mark a run active, before its first effect; one that is marked already stays as it was."""
+    def begin(self, intent: Intent) -> Intent | None:
+        """Mark a run active, before its first effect.
+
+        Returns:
+            What to `forget` if nothing comes of it; None where another has marked it, which stays as it was.
+        """
         try:
-            self._mark(intent, replacing=NEW)
+            return replace(intent, generation=self._mark(intent, replacing=NEW))
         except Conflict:
-            return
+            return None
 
     def record(self, run: Run) -> tuple[Run, bool]:
         """Store a new run. If it is recorded already, that record stands.
@@ -316,9 +320,9 @@ class Ledger:
 
     # Objects
 
-    def _mark(self, intent: Intent, *, replacing: int | None) -> None:
+    def _mark(self, intent: Intent, *, replacing: int | None) -> int:
         begun = {"begun": intent.since.isoformat()}
-        self._state.write(_ACTIVE + intent.run, wire.encode(intent), replacing=replacing, metadata=begun)
+        return self._state.write(_ACTIVE + intent.run, wire.encode(intent), replacing=replacing, metadata=begun)
 
     def _find(self, name: str) -> StoredFile | None:
         return next((file for file in self._state.list(name) if file.name == name), None)

@@ -70,6 +70,8 @@ SETTLED = frozenset(
 
 # In these states a run accounts for an endpoint: it is made before the run says so.
 SERVED = frozenset({State.SUCCEEDED, State.DEPLOYING, State.DEPLOYED})
+_JUDGED = frozenset({State.WITHHELD, State.DEPLOYING, State.DEPLOY_FAILED})
+_AT_FAULT = frozenset({State.FAILED, State.DEPLOY_FAILED})
 # How long a run may stand in a state until people are told of it. A tuning of Vertex's largest dataset takes hours.
 STUCK_AFTER: Mapping[State, timedelta] = {
     State.SUBMITTED: timedelta(hours=12),
@@ -254,9 +256,17 @@ class Run:
 def as_of(run: Run, step: Step) -> Run:
     """The run as it stood after a step of its history: what is told of the step does not depend on what came later."""
     until = run.history[: run.history.index(step) + 1]
-    submitted = any(earlier.state is State.SUBMITTED for earlier in until)
-    fault = run.fault if step.state in {State.FAILED, State.DEPLOY_FAILED} else None
-    return replace(run, state=step.state, history=until, job=run.job if submitted else "", fault=fault)
+    reached = {earlier.state for earlier in until}
+    return replace(
+        run,
+        state=step.state,
+        history=until,
+        job=run.job if State.SUBMITTED in reached else "",
+        tuned=run.tuned if State.SUCCEEDED in reached else None,
+        judgement=run.judgement if reached & _JUDGED else None,
+        serving=run.serving if State.DEPLOYING in reached else None,
+        fault=run.fault if step.state in _AT_FAULT else None,
+    )
 
 
 def advance(run: Run, to: State, *, at: datetime, function: str, event: str, **facts: object) -> Run:

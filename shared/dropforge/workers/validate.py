@@ -147,10 +147,15 @@ class Intake:
         self, folder: Folder, run_id: str, version: str, tuning: Tuning, findings: Findings, cause: str
     ) -> Outcome:
         began = self.progress.clock.now()
-        self.progress.ledger.begin(Intent(run_id, folder.dataset, began))
-        report = self._examiner.check(folder, tuning, findings)
-        if report.verdict == "accepted":
-            self._pin(folder, run_id)
+        mine = self.progress.ledger.begin(Intent(run_id, folder.dataset, began))
+        try:
+            report = self._examiner.check(folder, tuning, findings)
+            if report.verdict == "accepted":
+                self._pin(folder, run_id)
+        except Missing:  # replaced meanwhile: nothing comes of this version, unless a twin was faster
+            if mine:
+                self.progress.ledger.forget(mine)
+            raise
         verdict = State.VALIDATED if report.verdict == "accepted" else State.REJECTED
         ended = max(self.progress.clock.now(), began)
         run = Run(
