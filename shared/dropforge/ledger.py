@@ -62,6 +62,7 @@ class Owed:
         touched: When the marker was last written.
         told: How many steps of the run's history have been told.
         state: The last of these; None before the first.
+        waits: Whether the run waits in this state for a quota.
     """
 
     run: str
@@ -69,6 +70,7 @@ class Owed:
     touched: datetime
     told: int
     state: State | None
+    waits: bool = False
 
 
 class Left(NamedTuple):
@@ -194,6 +196,13 @@ class Ledger:
         try:
             self._state.annotate(_ACTIVE + run.id, {"told": str(len(run.history)), "state": run.state.value})
         except Missing:  # settled meanwhile, so told to its end
+            return
+
+    def note_waiting(self, run: Run) -> None:
+        """Tick off that a run waits for a quota, in the state in which it is."""
+        try:
+            self._state.annotate(_ACTIVE + run.id, {"waits": run.state.value})
+        except Missing:  # settled meanwhile
             return
 
     def settle(self, run: Run) -> None:
@@ -363,7 +372,8 @@ def _owed(marker: StoredFile) -> Owed:
     noted = marker.metadata
     begun = datetime.fromisoformat(noted["begun"]) if "begun" in noted else marker.updated
     state = State(noted["state"]) if "state" in noted else None
-    return Owed(marker.name.removeprefix(_ACTIVE), begun, marker.updated, int(noted.get("told", "0")), state)
+    waits = state is not None and noted.get("waits") == state.value
+    return Owed(marker.name.removeprefix(_ACTIVE), begun, marker.updated, int(noted.get("told", "0")), state, waits)
 
 
 def _intent(run: Run) -> Intent:

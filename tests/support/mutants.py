@@ -152,7 +152,7 @@ MUTANTS = (
         ("if tuning.task_type not in model.tasks:", "if False:"),
         ("tuning.learning_rate_multiplier != 1", "False"),
         ("            value.start_mark.column + 1,", "            key.start_mark.column + 1,"),
-        ("model.retires - today <= _SOON", "model.retires - today < _SOON"),
+        ("model.retires - today <= SOON", "model.retires - today < SOON"),
     ),
     *_of(
         "examine",

@@ -5,15 +5,12 @@ that has not imported the package before. It is noticed when the corpus tells so
 the source as it is.
 """
 
-import importlib.abc
-import importlib.util
 import json
 import os
 import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 # What takes long to import is imported once, before the processes part; nothing of `dropforge` is.
 import google_crc32c  # noqa: F401
@@ -21,41 +18,13 @@ import msgspec  # noqa: F401
 import numpy as np  # noqa: F401
 import yaml  # noqa: F401
 from support.mutants import MUTANTS, Mutant
+from support.planted import Planted, path_of
 
 _PATIENCE = 90  # seconds that a mutant may take
 _AT_A_TIME = max(os.cpu_count() or 1, 2)
 WHOLE = 512 * 1024  # bytes: a block that takes a whole file
 
 Differences = dict[str, list[str]]  # by what was examined: what it is not told though it must be, and the reverse
-
-
-def _path(mutant: Mutant) -> Path:
-    found = importlib.util.find_spec("dropforge")
-    assert found is not None
-    assert found.submodule_search_locations is not None
-    return Path(found.submodule_search_locations[0], *mutant.module.split(".")).with_suffix(".py")
-
-
-class _Loader(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):
-    """Finds one module, and reads it with its text replaced."""
-
-    def __init__(self, mutant: Mutant) -> None:
-        self._mutant = mutant
-        self._path = _path(mutant)
-
-    def find_spec(self, fullname, path, target=None):
-        """See `MetaPathFinder`."""
-        if fullname != f"dropforge.{self._mutant.module}":
-            return None
-        return importlib.util.spec_from_loader(fullname, self, origin=str(self._path))
-
-    def get_filename(self, fullname):
-        """See `SourceLoader`; no byte code lies where this says."""
-        return f"{self._path}.mutant"
-
-    def get_data(self, path):
-        """See `SourceLoader`."""
-        return self._path.read_text("utf-8").replace(self._mutant.old, self._mutant.new).encode()
 
 
 def _examinations(module: str = "") -> Iterator[tuple[str, Callable[[], list[str]]]]:
@@ -130,7 +99,7 @@ def _differences_of(what: Callable[[], list[str]]) -> list[str]:
 
 def _noticed(mutant: Mutant, usual: Differences) -> str:
     """By what a mutant is noticed; nothing for one that is not."""
-    sys.meta_path.insert(0, _Loader(mutant))
+    sys.meta_path.insert(0, Planted(mutant.module, {mutant.old: mutant.new}))
     try:
         for name, what in _examinations(mutant.module):
             if new := set(_differences_of(what)) - set(usual[name]):
@@ -165,7 +134,7 @@ def main() -> None:
     usual = _answer(reading)
     os.waitpid(child, 0)
     assert isinstance(usual, dict), "without mutants the corpus must come to its end"
-    stale = {each.name for each in MUTANTS if _path(each).read_text("utf-8").count(each.old) != 1}
+    stale = {each.name for each in MUTANTS if path_of(each.module).read_text("utf-8").count(each.old) != 1}
     waiting = [mutant for mutant in MUTANTS if mutant.name not in stale]
     begun: dict[int, tuple[Mutant, int]] = {}
     noticed: dict[str, object] = {}

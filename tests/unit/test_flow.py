@@ -1,6 +1,7 @@
 """The workers together, in memory: from a drop to a deployed model, and what goes wrong on the way."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from support.data import dataset, labels
@@ -8,7 +9,7 @@ from support.world import World
 
 from dropforge import wire
 from dropforge.domain import events
-from dropforge.domain.errors import Missing, Unavailable
+from dropforge.domain.errors import Exhausted, Missing, Unavailable
 from dropforge.domain.jobs import JobState
 from dropforge.domain.runs import Fault, State
 from dropforge.wire import ObjectFinalized
@@ -358,7 +359,7 @@ def test_a_bug_in_one_run_does_not_keep_the_watcher_from_the_next(world):
         return {}["bug"] if "alpha" in job else look(job)
 
     world.tuner.look = broken_for_alpha
-    assert world.watch().why == "2 in flight, looked at 2, moved 1"
+    assert world.watch().why == "2 in flight, looked at 2, moved 1; 0 waiting, submitted 0"
     states = {summary.dataset: summary.state for summary in world.ledger.summaries()}
     assert states == {"alpha": State.SUBMITTED, "beta": State.DEPLOYING}
 
@@ -573,3 +574,53 @@ def test_a_look_that_was_held_up_does_not_open_what_another_has_given_up(world):
     assert only_run(world).state is State.DEPLOY_FAILED
     assert world.ledger.alias("topics") is None
     assert list(world.host.endpoints()) == []
+
+
+class TestQuota:
+    """Where the service takes no more jobs for the moment, runs wait in the ledger and nothing fails."""
+
+    @pytest.fixture
+    def asked(self, world):
+        """Three validated runs that wait; gives what the service is asked for, and how much it still takes."""
+        submit_for_real, asked = world.tuner.submit, SimpleNamespace(ids=[], room=0)
+
+        def limited(order):
+            asked.ids.append(order.id)
+            if asked.room == 0:
+                raise Exhausted("60 submissions a minute")
+            asked.room -= 1
+            return submit_for_real(order)
+
+        world.tuner.submit = limited
+        for name in ("gamma", "alpha", "beta"):
+            world.land(world.put(name, dataset()))
+            world.clock.advance(1)
+        world.react()
+        return asked
+
+    def states(self, world):
+        return {summary.dataset: summary.state.value for summary in world.ledger.summaries()}
+
+    def test_a_run_waits_and_its_event_is_acknowledged(self, world, asked):
+        assert self.states(world) == dict.fromkeys(("alpha", "beta", "gamma"), "validated")
+        assert [outcome.why for outcome in world.outcomes if "quota" in outcome.why] == [
+            "a quota is used up: the watcher submits it when there is room"
+        ] * 3
+
+    def test_the_watcher_submits_the_oldest_first_and_asks_once_too_often(self, world, asked):
+        asked.ids.clear()
+        asked.room = 1
+        assert world.watch().why.endswith("3 waiting, submitted 1")
+        assert self.states(world) == {"gamma": "submitted", "alpha": "validated", "beta": "validated"}
+        assert [run.partition("-")[0] for run in asked.ids] == ["gamma", "alpha"]
+
+        asked.room = 5
+        world.watch()
+        assert set(self.states(world).values()) == {"submitted"}
+        assert world.watch().why.endswith("0 waiting, submitted 0")
+
+    def test_the_sweep_leaves_them_to_the_watcher(self, world, asked):
+        asked.ids.clear()
+        world.clock.advance(3600)
+        world.sweep()
+        assert asked.ids == []

@@ -8,7 +8,6 @@ from support.data import dataset
 from support.world import World
 
 from dropforge.domain import events
-from dropforge.domain.errors import Exhausted
 from dropforge.domain.jobs import JobState
 from dropforge.domain.runs import STUCK_AFTER, State
 from dropforge.ledger import Intent
@@ -109,20 +108,6 @@ def test_a_listing_that_fails_does_not_hide_the_others(world):
     world.drop.list = broken
     swept(world)
     assert only_run(world).state is State.SUBMITTED
-
-
-def test_a_quota_that_is_used_up_is_asked_for_once_a_sweep(world):
-    for name in ("alpha", "beta", "gamma"):
-        world.land(world.put(name, dataset()))
-    asked = []
-
-    def used_up(order):
-        asked.append(order.id)
-        raise Exhausted("60 submissions a minute")
-
-    world.tuner.submit = used_up
-    swept(world)
-    assert len(asked) == 1
 
 
 def test_a_sweep_that_runs_out_of_time_goes_on_at_the_next_tick(world):

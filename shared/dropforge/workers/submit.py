@@ -1,6 +1,6 @@
 """Order the tuning of a validated version, once."""
 
-from dropforge.domain.errors import Foreign, Refused
+from dropforge.domain.errors import Exhausted, Foreign, Refused
 from dropforge.domain.events import DatasetValidated, Event
 from dropforge.domain.jobs import fault_of, order_for
 from dropforge.domain.runs import Run, State
@@ -8,7 +8,7 @@ from dropforge.ledger import Ledger
 from dropforge.ports import ObjectStore, Tuner
 from dropforge.progress import Progress
 from dropforge.settings import Settings
-from dropforge.workers.outcome import Outcome, done, ignored, repeated
+from dropforge.workers.outcome import Outcome, deferred, done, ignored, repeated
 
 FUNCTION = "submit_tuning"
 
@@ -35,7 +35,7 @@ def submit(
 def order_tuning(
     run: Run, *, state: ObjectStore, tuner: Tuner, progress: Progress, settings: Settings, cause: str
 ) -> Outcome:
-    """Submit the job of a validated run.
+    """Submit the job of a validated run; where a quota is used up, the run waits in the ledger.
 
     Args:
         run: As the ledger has it.
@@ -55,6 +55,9 @@ def order_tuning(
     )
     try:
         job = tuner.submit(order)
+    except Exhausted:
+        progress.ledger.note_waiting(run)
+        return deferred("a quota is used up: the watcher submits it when there is room", run.id)
     except (Refused, Foreign) as error:
         fault = fault_of("REFUSED" if isinstance(error, Refused) else "ALREADY_EXISTS", str(error), "submission")
         progress.reach(run.id, State.FAILED, function=FUNCTION, event=cause, fault=fault)

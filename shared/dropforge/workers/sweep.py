@@ -5,7 +5,7 @@ A sweep needs no event but its own tick: what a lost event would have brought ab
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from urllib.parse import quote
@@ -13,7 +13,6 @@ from urllib.parse import quote
 from dropforge.domain import announcements, datasets, events
 from dropforge.domain.catalogue import BASE_MODELS, SOON
 from dropforge.domain.datasets import Folder, place_of
-from dropforge.domain.errors import Exhausted
 from dropforge.domain.files import StoredFile
 from dropforge.domain.runs import SERVED, STUCK_AFTER, Run, State
 from dropforge.ledger import Left, Owed, Pointer
@@ -66,7 +65,7 @@ class Chore:
     do: Callable[[], str]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Sweeper:
     """Repairs, one record at a time: what goes wrong with one does not touch the next."""
 
@@ -76,7 +75,6 @@ class Sweeper:
     progress: Progress
     settings: Settings
     cause: str
-    _exhausted: bool = field(default=False, init=False)
 
     def chores(self) -> Iterator[Chore]:
         """Everything that may need a repair, told from listings alone. One that fails does not hide the others."""
@@ -89,12 +87,12 @@ class Sweeper:
     def _runs(self) -> Iterator[Chore]:
         """Runs that an event should have moved on, and those that have stood still for longer than is normal.
 
-        Whatever has a job or a deployment is followed by the watcher.
+        Whatever waits for a quota, has a job or a deployment is followed by the watcher.
         """
         for owed in self.progress.ledger.active():
             waited = self.progress.clock.now() - owed.touched
             bound = STUCK_AFTER.get(owed.state) if owed.state else None
-            if owed.state in _EVENTS_OWE and waited >= self.settings.patience:
+            if owed.state in _EVENTS_OWE and not owed.waits and waited >= self.settings.patience:
                 yield Chore("run", owed.run, partial(self._overdue, owed))
             elif bound and waited >= bound:
                 yield Chore("run", owed.run, partial(self._stuck, owed))
@@ -113,21 +111,14 @@ class Sweeper:
         return ""
 
     def _submit(self, run: Run) -> str:
-        """Order the tuning that no event ordered. Once a quota is used up, asking for the next run is of no use."""
-        if self._exhausted:
-            return ""
-        try:
-            outcome = order_tuning(
-                run,
-                state=self.intake.state,
-                tuner=self.tuner,
-                progress=self.progress,
-                settings=self.settings,
-                cause=self.cause,
-            )
-        except Exhausted:
-            self._exhausted = True
-            raise
+        outcome = order_tuning(
+            run,
+            state=self.intake.state,
+            tuner=self.tuner,
+            progress=self.progress,
+            settings=self.settings,
+            cause=self.cause,
+        )
         return f"no event had it submitted: {outcome.why}"
 
     def _cut_off(self, owed: Owed) -> str:

@@ -6,7 +6,7 @@ listing each, and only a run whose job is in another state than was told of it i
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from dropforge.domain import datasets, probe
 from dropforge.domain.errors import Missing, Permanent, Unreadable
@@ -19,7 +19,8 @@ from dropforge.ports import ModelHost, ObjectStore, Tuner
 from dropforge.progress import Progress
 from dropforge.settings import Settings
 from dropforge.wire import Tick
-from dropforge.workers.outcome import Outcome, done
+from dropforge.workers.outcome import Outcome, What, done
+from dropforge.workers.submit import order_tuning
 from dropforge.workers.turns import Turns
 
 FUNCTION = "watch_status"
@@ -39,15 +40,20 @@ def watch(
 ) -> Outcome:
     """Take one look at every run that is in flight. What goes wrong with one does not touch the next."""
     until = progress.clock.now() + settings.working_time
-    watcher = Watcher(ledger, state, tuner, host, progress, tick.id)
-    in_flight = [owed for owed in ledger.active() if owed.state in _WITH_JOB or owed.state is State.DEPLOYING]
+    watcher = Watcher(ledger, state, tuner, host, progress, settings, tick.id)
+    active = list(ledger.active())
+    in_flight = [owed for owed in active if owed.state in _WITH_JOB or owed.state is State.DEPLOYING]
     changed = watcher.changed(in_flight)
     looked = moved = 0
     for owed in Turns(FUNCTION, tick.id, until, ledger, progress.clock).of(changed, lambda owed: owed.run):
         looked += 1
         with isolated(run=owed.run):
             moved += watcher.look(owed)
-    return done(f"{len(in_flight)} in flight, looked at {looked}, moved {moved}")
+    waiting = [owed for owed in active if owed.waits]
+    submitted = watcher.submit(waiting, until)
+    return done(
+        f"{len(in_flight)} in flight, looked at {looked}, moved {moved}; {len(waiting)} waiting, submitted {submitted}"
+    )
 
 
 class _Hopeless(Permanent):
@@ -67,7 +73,31 @@ class Watcher:
     tuner: Tuner
     host: ModelHost
     progress: Progress
+    settings: Settings
     cause: str
+
+    def submit(self, waiting: list[Owed], until: datetime) -> int:
+        """Submit the runs that wait for a quota, the oldest first, until it is used up again; says how many."""
+        submitted = 0
+        for owed in sorted(waiting, key=lambda owed: owed.begun):
+            if self.progress.clock.now() >= until:
+                break
+            with isolated(run=owed.run):
+                run = self.ledger.load(owed.run)
+                if run is None or run.state is not State.VALIDATED:
+                    continue
+                outcome = order_tuning(
+                    run,
+                    state=self.state,
+                    tuner=self.tuner,
+                    progress=self.progress,
+                    settings=self.settings,
+                    cause=self.cause,
+                )
+                if outcome.what is What.DEFERRED:
+                    break
+                submitted += 1
+        return submitted
 
     def changed(self, in_flight: list[Owed]) -> list[Owed]:
         """The runs that may have a next step: a deployment, or a job in another state than was told."""
