@@ -18,6 +18,7 @@ from dropforge.settings import Settings
 if TYPE_CHECKING:
     from dropforge.adapters.google.undelivered import Undelivered
     from dropforge.adapters.google.vertex import Vertex
+    from dropforge.aliases import Aliases
     from dropforge.claims import Claims
     from dropforge.domain.validator.check import Inspection
     from dropforge.ledger import Ledger
@@ -72,6 +73,13 @@ class Ports:
         from dropforge.ledger import Ledger
 
         return Ledger(self.state)
+
+    @cached_property
+    def aliases(self) -> "Aliases":
+        """Where readers are pointed to."""
+        from dropforge.aliases import Aliases
+
+        return Aliases(self.state)
 
     @cached_property
     def claims(self) -> "Claims":

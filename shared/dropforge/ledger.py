@@ -2,9 +2,7 @@
 
     ledger/RUN.json   the run's record; every write is compare-and-swap on its generation
     active/RUN        the marker: there while anything is owed for the run; made before the first effect, removed last
-    retiring/RUN      there while the run's space awaits its end: its readers have left it, or never came
     intake/NAME       which drop of the dataset was last taken in
-    aliases/NAME.json the dataset's alias
     said/NOTICE       a notice that was published and need not be again
     bookmarks/WORKER  where a worker ran out of time
     runs/RUN/         the run's own data: input/, output/, report.json
@@ -17,19 +15,17 @@ import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from dropforge import wire
 from dropforge.domain.errors import Conflict, Contended, Missing
 from dropforge.domain.files import StoredFile
 from dropforge.domain.runs import Run, State
-from dropforge.domain.spaces import Alias, moved, without_previous
 from dropforge.logs import isolated
 from dropforge.ports import NEW, ObjectStore
 
-_LEDGER, _ACTIVE, _RETIRING = "ledger/", "active/", "retiring/"
-_INTAKE, _ALIASES, _SAID, _BOOKMARKS = "intake/", "aliases/", "said/", "bookmarks/"
+RETIRING = "retiring/"
+_LEDGER, _ACTIVE, _INTAKE, _SAID, _BOOKMARKS = "ledger/", "active/", "intake/", "said/", "bookmarks/"
 _TRIES = 8
 
 
@@ -71,22 +67,6 @@ class Owed:
     told: int
     state: State | None
     waits: bool = False
-
-
-class Left(NamedTuple):
-    """A space without readers: its run's id, since when, and the generation of the marker that says so."""
-
-    run: str
-    since: datetime
-    generation: int
-
-
-class Pointer(NamedTuple):
-    """An alias in one line: the dataset, the run whose space readers use, and the model that was tuned for it."""
-
-    dataset: str
-    run: str
-    base_model: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +162,7 @@ class Ledger:
         A run without a marker has been told of, unless it is still in flight: its marker is then made again.
         """
         if run.state is State.RETIRED:
-            return len(run.history) - self._is_there(_RETIRING + run.id)
+            return len(run.history) - self._is_there(RETIRING + run.id)
         marker = self._find(_ACTIVE + run.id)
         if marker:
             return _owed(marker).told
@@ -207,7 +187,7 @@ class Ledger:
 
     def settle(self, run: Run) -> None:
         """Say that nothing is owed for a settled run any more."""
-        self._state.delete((_RETIRING if run.state is State.RETIRED else _ACTIVE) + run.id)
+        self._state.delete((RETIRING if run.state is State.RETIRED else _ACTIVE) + run.id)
 
     def forget(self, intent: Intent) -> None:
         """Remove the marker of a run that was begun and never recorded, unless it has been recorded meanwhile."""
@@ -268,65 +248,6 @@ class Ledger:
         else:
             self._state.delete(_BOOKMARKS + worker)
 
-    # Aliases and spaces
-
-    def alias(self, dataset: str) -> Alias | None:
-        """Where the dataset's readers are pointed to; None before its first deployment."""
-        found = self._read_alias(dataset)
-        return found[0] if found else None
-
-    def move_alias(self, to: Alias) -> Alias:
-        """Point readers to a newly deployed space, unless a newer drop's is there; gives the alias as it stands.
-
-        The space that is left without readers by it is marked first: forgotten, it would bill for ever.
-        """
-        return self._change_alias(to.dataset, lambda stored: moved(stored, to), joining=to)
-
-    def forget_previous(self, dataset: str, run_id: str) -> Alias | None:
-        """Take a run's space out of its dataset's alias, so that no rollback leads to it; gives the alias as it stands."""
-        if self.alias(dataset) is None:
-            return None
-        return self._change_alias(dataset, lambda stored: without_previous(stored, run_id))
-
-    def _change_alias(
-        self, dataset: str, decide: Callable[[Alias | None], Alias], joining: Alias | None = None
-    ) -> Alias:
-        for _ in range(_TRIES):
-            found = self._read_alias(dataset)
-            stored, generation = found or (None, NEW)
-            wanted = decide(stored)
-            if joining and stored and joining.run != stored.run:
-                left = joining if wanted is stored else stored
-                self._state.write(_RETIRING + left.run, b"", replacing=None)
-            if wanted is stored:
-                return wanted
-            pointer = {"run": wanted.run, "base_model": wanted.base_model}
-            try:
-                self._state.write(
-                    f"{_ALIASES}{dataset}.json", wire.encode(wanted), replacing=generation, metadata=pointer
-                )
-            except Conflict:
-                continue  # an own lost answer reads as changed already
-            return wanted
-        raise Contended(f"the alias of {dataset} was moved by others {_TRIES} times in a row")
-
-    def pointers(self) -> Iterator[Pointer]:
-        """Every alias in one line, from the listing alone."""
-        for file in self._state.list(_ALIASES):
-            dataset = file.name.removeprefix(_ALIASES).removesuffix(".json")
-            yield Pointer(dataset, file.metadata.get("run", ""), file.metadata.get("base_model", ""))
-
-    def left(self) -> Iterator[Left]:
-        """Every space that has no readers any more and is still there."""
-        return (
-            Left(file.name.removeprefix(_RETIRING), file.updated, file.generation)
-            for file in self._state.list(_RETIRING)
-        )
-
-    def keep(self, left: Left) -> None:
-        """Say that a space has readers again, unless it was left anew meanwhile."""
-        self._state.delete(_RETIRING + left.run, generation=left.generation)
-
     # Objects
 
     def _mark(self, intent: Intent, *, replacing: int | None) -> int:
@@ -345,14 +266,6 @@ class Ledger:
         except Missing:
             return None
         return wire.decode(data, Run, _name(run_id)), generation
-
-    def _read_alias(self, dataset: str) -> tuple[Alias, int] | None:
-        name = f"{_ALIASES}{dataset}.json"
-        try:
-            data, generation = self._state.read(name)
-        except Missing:
-            return None
-        return wire.decode(data, Alias, name), generation
 
     def _write(self, run: Run, replacing: int) -> None:
         judged = run.judgement

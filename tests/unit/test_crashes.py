@@ -77,7 +77,7 @@ class Doomed(World):
             try:
                 self.perform(work, event)
             except Killed:
-                for memory in ("ledger", "claims", "progress"):  # a new instance has none of the old one's
+                for memory in ("ledger", "aliases", "claims", "progress"):  # a new instance has none of the old one's
                     self.__dict__.pop(memory, None)
                 queue.append((work, event))
             except Transient:
@@ -120,7 +120,7 @@ class Doomed(World):
         assert len(self.outside["tuner"].jobs) == 1
         assert self.outside["host"].deployments == 1
         assert list(self.ledger.active()) == []
-        assert self.ledger.alias("topics").run == run.id
+        assert self.aliases.of("topics").run == run.id
         published = {event.id for event in self.outside["bus"].published}
         assert published >= {f"{run.id}/{state}" for state in ("validated", "submitted", "succeeded", "deployed")}
         return True

@@ -51,7 +51,7 @@ def test_a_dropped_folder_ends_as_a_deployed_model(world):
     ]
     assert run.judgement.verdict == "better"
     assert list(world.ledger.active()) == []
-    assert world.ledger.alias("topics").run == run.id
+    assert world.aliases.of("topics").run == run.id
 
 
 def test_each_public_event_is_told_once_under_its_own_id(world):
@@ -126,7 +126,7 @@ def test_one_changed_byte_is_a_new_version(world):
     second = next(run for run in runs if run.id != first.id)
     assert second.state is State.DEPLOYED
     assert second.serving.previous_space == first.serving.space
-    alias = world.ledger.alias("topics")
+    alias = world.aliases.of("topics")
     assert (alias.run, alias.previous.run) == (second.id, first.id)
 
 
@@ -144,7 +144,7 @@ def test_an_older_drop_that_is_done_later_does_not_move_the_alias_back(world):
     for _ in range(4):
         world.watch()
 
-    assert world.ledger.alias("topics").run == newer.id
+    assert world.aliases.of("topics").run == newer.id
     told = {event.run: event.current for event in world.published(events.ModelDeployed)}
     assert told == {newer.id: True, older.id: False}
 
@@ -278,7 +278,7 @@ def test_a_worse_model_is_withheld(world):
     assert (run.state, run.judgement.verdict) == (State.WITHHELD, "worse")
     assert [event.run for event in world.published(events.ModelWithheld)] == [run.id]
     assert list(world.host.endpoints()) == []
-    assert world.ledger.alias("topics") is None
+    assert world.aliases.of("topics") is None
 
 
 def test_a_failed_deployment_leaves_nothing_that_bills(world):
@@ -306,7 +306,7 @@ def test_a_model_that_answers_nonsense_is_not_pointed_to(world):
     run = only_run(world)
     assert (run.state, run.fault.step) == (State.DEPLOY_FAILED, "smoke prediction")
     assert (world.host.deployments, list(world.host.endpoints())) == (1, [])
-    assert world.ledger.alias("topics") is None
+    assert world.aliases.of("topics") is None
 
 
 def test_a_folder_whose_name_cannot_be_used_is_told_of(world):
@@ -516,16 +516,16 @@ def test_an_alias_is_never_left_on_an_endpoint_that_was_cleared_away(world):
     world.finish_jobs()
     for _ in range(2):
         world.watch()
-    reach = world.progress.ledger.move_alias
+    reach = world.aliases.move
 
     def cut_off(to):
         reach(to)
         raise Unavailable("the instance went away")
 
-    world.ledger.move_alias = cut_off
+    world.aliases.move = cut_off
     world.perform(watch, world.tick("watch"))
-    world.ledger.move_alias = reach
-    assert world.ledger.alias("topics") is not None
+    world.aliases.move = reach
+    assert world.aliases.of("topics") is not None
 
     world.host.wrong = True  # and now the model answers nonsense for a moment
     world.watch()
@@ -572,7 +572,7 @@ def test_a_look_that_was_held_up_does_not_open_what_another_has_given_up(world):
     world.host.predict = given_up_meanwhile
     world.watch()
     assert only_run(world).state is State.DEPLOY_FAILED
-    assert world.ledger.alias("topics") is None
+    assert world.aliases.of("topics") is None
     assert list(world.host.endpoints()) == []
 
 

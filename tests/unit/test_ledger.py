@@ -8,6 +8,7 @@ from support.data import dataset
 from support.runs import MOMENT, validated
 from support.world import World
 
+from dropforge.aliases import Aliases
 from dropforge.claims import Claimed
 from dropforge.domain.errors import Conflict, Contended, Missing, Unavailable, Unreadable
 from dropforge.domain.runs import State, advance
@@ -119,12 +120,11 @@ def test_the_alias_moves_forward_only(world):
         at = MOMENT + timedelta(hours=hours)
         return Alias(dataset="topics", space=f"{run}/256/DEFAULT", run=run, endpoint="e", dimensions=256, dropped_at=at)
 
-    assert world.ledger.move_alias(alias("one", 1)).previous is None
-    assert world.ledger.move_alias(alias("two", 2)).previous.run == "one"
-    assert world.ledger.move_alias(alias("two", 2)).previous.run == "one"
-    assert world.ledger.move_alias(alias("old", 0)).run == "two"
-    ledger = Ledger(LosesAnswers(world.state))
-    assert ledger.move_alias(alias("three", 3)).previous.run == "two"
+    assert world.aliases.move(alias("one", 1)).previous is None
+    assert world.aliases.move(alias("two", 2)).previous.run == "one"
+    assert world.aliases.move(alias("two", 2)).previous.run == "one"
+    assert world.aliases.move(alias("old", 0)).run == "two"
+    assert Aliases(LosesAnswers(world.state)).move(alias("three", 3)).previous.run == "two"
 
 
 class TestClaims:

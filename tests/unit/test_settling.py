@@ -127,7 +127,7 @@ def test_a_file_replaced_during_tuning_is_a_new_version_and_the_old_run_goes_on_
     for _ in range(5):
         world.watch()
     assert {run.state for run in runs(world)} == {State.DEPLOYED}
-    assert world.ledger.alias("topics").run == second.id
+    assert world.aliases.of("topics").run == second.id
 
 
 def test_the_same_bytes_dropped_again_during_tuning_are_skipped(world):

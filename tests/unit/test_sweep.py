@@ -173,18 +173,18 @@ def test_a_space_that_readers_left_is_retired_once_it_was_kept_long_enough(world
     assert [endpoint.run for endpoint in world.host.endpoints()] == [second]
     [told] = world.published(events.SpaceRetired)
     assert told.space_id.startswith(first)
-    alias = world.ledger.alias("topics")
+    alias = world.aliases.of("topics")
     assert (alias.run, alias.previous) == (second, None), "no rollback leads to what is gone"
-    assert list(world.ledger.left()) == []
+    assert list(world.aliases.left()) == []
 
 
 def test_a_space_that_readers_use_again_stays(world):
     first, second = renewed(world)
-    [left] = world.ledger.left()
+    [left] = world.aliases.left()
     assert left.run == first
-    current = world.ledger.alias("topics")
-    world.ledger.move_alias(replace(current.previous, dropped_at=current.dropped_at))
-    assert world.ledger.alias("topics").run == first
+    current = world.aliases.of("topics")
+    world.aliases.move(replace(current.previous, dropped_at=current.dropped_at))
+    assert world.aliases.of("topics").run == first
     for _ in range(4):
         swept(world, after=25 * 3600)
     assert world.ledger.load(first).state is State.DEPLOYED
@@ -208,7 +208,7 @@ def test_the_space_of_an_older_drop_that_is_done_later_is_retired_too(world):
     world.finish_jobs()
     for _ in range(4):
         world.watch()
-    assert world.ledger.alias("topics").run == second
+    assert world.aliases.of("topics").run == second
     assert {run.id: run.serving.current for run in map(world.ledger.load, (first, second))} == {
         first: False,
         second: True,

@@ -1,7 +1,7 @@
 """Take a space that readers have left off its endpoint."""
 
+from dropforge.aliases import Aliases, Left
 from dropforge.domain.runs import State
-from dropforge.ledger import Left
 from dropforge.ports import ModelHost
 from dropforge.progress import Progress
 from dropforge.workers.outcome import Outcome, done, ignored
@@ -9,7 +9,7 @@ from dropforge.workers.outcome import Outcome, done, ignored
 FUNCTION = "sweep"
 
 
-def retire(left: Left, *, host: ModelHost, progress: Progress, cause: str) -> Outcome:
+def retire(left: Left, *, aliases: Aliases, host: ModelHost, progress: Progress, cause: str) -> Outcome:
     """Retire a space, unless it has readers again.
 
     First the alias forgets it, so that no rollback leads to it any more; then its model and its endpoint go, which
@@ -17,6 +17,7 @@ def retire(left: Left, *, host: ModelHost, progress: Progress, cause: str) -> Ou
 
     Args:
         left: The marker that says that readers have left it.
+        aliases: Where readers are pointed to.
         host: Who serves it.
         progress: Tells of it.
         cause: Id of the tick, for the run's history.
@@ -24,10 +25,9 @@ def retire(left: Left, *, host: ModelHost, progress: Progress, cause: str) -> Ou
     Raises:
         Unavailable: Not done yet: the endpoint is being emptied.
     """
-    ledger = progress.ledger
-    run = ledger.load(left.run)
+    run = progress.ledger.load(left.run)
     if run is None or run.serving is None:
-        ledger.keep(left)
+        aliases.keep(left)
         return ignored("nothing of it was ever served", left.run)
     if run.state is State.RETIRED:
         progress.catch_up(run)
@@ -35,11 +35,11 @@ def retire(left: Left, *, host: ModelHost, progress: Progress, cause: str) -> Ou
     if run.state is State.DEPLOYING:
         return ignored("it is about to be opened", run.id)
     if run.state is not State.DEPLOYED:
-        ledger.keep(left)
+        aliases.keep(left)
         return ignored(f"the run is {run.state}", run.id)
-    alias = ledger.forget_previous(run.dataset, run.id)
+    alias = aliases.forget_previous(run.dataset, run.id)
     if alias and alias.run == run.id:
-        ledger.keep(left)
+        aliases.keep(left)
         return ignored("readers use it again", run.id)
     host.discard(run.serving.endpoint, run.serving.deployed_model)
     progress.reach(run.id, State.RETIRED, function=FUNCTION, event=cause)

@@ -10,12 +10,13 @@ from datetime import timedelta
 from functools import partial
 from urllib.parse import quote
 
+from dropforge.aliases import Aliases, Left, Pointer
 from dropforge.domain import announcements, datasets, events
 from dropforge.domain.catalogue import BASE_MODELS, SOON
 from dropforge.domain.datasets import Folder, place_of
 from dropforge.domain.files import StoredFile
 from dropforge.domain.runs import SERVED, STUCK_AFTER, Run, State
-from dropforge.ledger import Left, Owed, Pointer
+from dropforge.ledger import Owed
 from dropforge.logs import isolated, log
 from dropforge.ports import Endpoint, ModelHost, ObjectStore, Tuner
 from dropforge.progress import Progress
@@ -40,12 +41,13 @@ def sweep(
     state: ObjectStore,
     tuner: Tuner,
     host: ModelHost,
+    aliases: Aliases,
     progress: Progress,
     settings: Settings,
 ) -> Outcome:
     """Look for whatever nobody has moved for longer than it may take, and move it. Each repair says why."""
     until = progress.clock.now() + settings.working_time
-    sweeper = Sweeper(Intake(drop, state, progress, settings), tuner, host, progress, settings, tick.id)
+    sweeper = Sweeper(Intake(drop, state, progress, settings), tuner, host, aliases, progress, settings, tick.id)
     turns = Turns(FUNCTION, tick.id, until, progress.ledger, progress.clock)
     repaired = 0
     for chore in turns.of(sweeper.chores(), lambda chore: f"{chore.kind} {chore.name}"):
@@ -72,6 +74,7 @@ class Sweeper:
     intake: Intake
     tuner: Tuner
     host: ModelHost
+    aliases: Aliases
     progress: Progress
     settings: Settings
     cause: str
@@ -166,12 +169,12 @@ class Sweeper:
 
     def _spaces(self) -> Iterator[Chore]:
         """Spaces that readers have left for longer than the operator keeps them."""
-        for left in self.progress.ledger.left():
+        for left in self.aliases.left():
             if self.progress.clock.now() - left.since >= self.settings.operator.keeps_previous:
                 yield Chore("space", left.run, partial(self._space, left))
 
     def _space(self, left: Left) -> str:
-        outcome = retire(left, host=self.host, progress=self.progress, cause=self.cause)
+        outcome = retire(left, aliases=self.aliases, host=self.host, progress=self.progress, cause=self.cause)
         return outcome.why if outcome.what is What.DONE else ""
 
     def _endpoints(self) -> Iterator[Chore]:
@@ -189,7 +192,7 @@ class Sweeper:
     def _aliases(self) -> Iterator[Chore]:
         """Datasets whose readers use a model that was tuned from a base which will soon stop answering."""
         today = self.progress.clock.now().date()
-        for pointer in self.progress.ledger.pointers():
+        for pointer in self.aliases.pointers():
             base = BASE_MODELS.get(pointer.base_model)
             if base and base.retires - today <= SOON:
                 yield Chore("alias", pointer.dataset, partial(self._retiring, pointer))

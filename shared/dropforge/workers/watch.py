@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from dropforge.aliases import Aliases
 from dropforge.domain import datasets, probe
 from dropforge.domain.errors import Missing, Permanent, Unreadable
 from dropforge.domain.jobs import RUN_STATE, JobState, Look, fault_of, labels_of
@@ -32,6 +33,7 @@ def watch(
     tick: Tick,
     *,
     ledger: Ledger,
+    aliases: Aliases,
     state: ObjectStore,
     tuner: Tuner,
     host: ModelHost,
@@ -40,7 +42,7 @@ def watch(
 ) -> Outcome:
     """Take one look at every run that is in flight. What goes wrong with one does not touch the next."""
     until = progress.clock.now() + settings.working_time
-    watcher = Watcher(ledger, state, tuner, host, progress, settings, tick.id)
+    watcher = Watcher(ledger, aliases, state, tuner, host, progress, settings, tick.id)
     active = list(ledger.active())
     in_flight = [owed for owed in active if owed.state in _WITH_JOB or owed.state is State.DEPLOYING]
     changed = watcher.changed(in_flight)
@@ -69,6 +71,7 @@ class Watcher:
     """Takes the next step of a run, whichever it is: it asks how things are, so any number of them may look."""
 
     ledger: Ledger
+    aliases: Aliases
     state: ObjectStore
     tuner: Tuner
     host: ModelHost
@@ -186,7 +189,7 @@ class Watcher:
             if stood.serving is None or not stood.serving.space:
                 return False
             serving = stood.serving
-        alias = self.ledger.move_alias(
+        alias = self.aliases.move(
             Alias(
                 dataset=run.dataset,
                 space=serving.space,
