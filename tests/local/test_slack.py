@@ -151,31 +151,6 @@ def test_a_message_beyond_a_limit_is_refused_and_the_log_names_the_place(message
     assert (400, reason) == (refused.value.status, refused.value.reason)
 
 
-def test_faults_hit_the_next_messages_and_are_counted(tmp_path):
-    with running(slack(tmp_path)) as server:
-        url = server.url
-        webhook = WebhookClient(f"{url}/services/T0/B0/local")
-        post(f"{url}/_local/faults", b'{"status": 429, "count": 2, "retry_after": 3}')
-        post(f"{url}/_local/faults", b'{"status": 503}')
-
-        limited = webhook.send(text="lost")
-        assert (limited.status_code, limited.body, limited.headers["retry-after"]) == (429, "rate_limited", "3")
-        assert json.loads(get(f"{url}/_local/faults")[0]) == {"pending": 2, "fired": {"429": 1}}
-        assert [webhook.send(text="again").status_code for _ in range(3)] == [429, 503, 200]
-        assert json.loads(get(f"{url}/_local/faults")[0]) == {"pending": 0, "fired": {"429": 2, "503": 1}}
-        assert [message["text"] for message in messages(url)] == ["again"]
-
-
-@pytest.mark.parametrize(
-    "fault", [b"{", b'{"status": 200}', b'{"status": 503, "count": 0}', b'{"status": 503, "n": 1}']
-)
-def test_a_fault_that_makes_no_sense_is_refused(url, fault):
-    status, explanation = post(f"{url}/_local/faults", fault)
-
-    assert status == 400
-    assert explanation
-
-
 def test_a_message_that_was_answered_survives_a_kill(tmp_path):
     with running(slack(tmp_path)) as server:
         WebhookClient(f"{server.url}/services/T0/B0/local").send(text="deployed")

@@ -6,6 +6,8 @@ from typing import Any
 
 import uvicorn
 
+from dropforge_local.faults.connection import WithTransport
+
 HOST = "127.0.0.1"
 
 
@@ -23,7 +25,7 @@ def serve(app: Any, *, port: int) -> None:  # noqa: ANN401 - any ASGI applicatio
     A stop waits at most three seconds for open connections: long polls and streams are cut after that.
     """
     uvicorn.run(
-        app,
+        WithTransport(app),
         host=HOST,
         port=port,
         access_log=False,

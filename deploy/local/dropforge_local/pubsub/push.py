@@ -6,6 +6,8 @@ import math
 
 import h11
 
+from dropforge_local.faults.deliveries import deliver
+from dropforge_local.faults.state import Faults
 from dropforge_local.pubsub.backlog import Backlog
 from dropforge_local.pubsub.envelopes import seal
 from dropforge_local.pubsub.errors import PubsubError
@@ -19,6 +21,9 @@ _IN_FLIGHT = 64
 # Source: https://cloud.google.com/pubsub/docs/push#receive_push
 _ACKNOWLEDGING = frozenset({102, 200, 201, 202, 204})
 
+PUSH = "push"
+"""What faults call a delivery."""
+
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
 
@@ -26,8 +31,9 @@ _LONGEST_PAUSE = 5.0
 class Pushers:
     """A pusher for each subscription that has, or had, an endpoint."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, faults: Faults) -> None:
         self._state = state
+        self._faults = faults
         self._client = HttpClient()
         self._running: dict[Backlog, asyncio.Task[None]] = {}
 
@@ -47,7 +53,7 @@ class Pushers:
 
     async def _push(self, backlog: Backlog) -> None:
         try:
-            await Pusher(backlog, self._client).run()
+            await Pusher(backlog, self._client, self._faults).run()
         finally:
             del self._running[backlog]
 
@@ -62,9 +68,10 @@ class Pusher:
     retry policy applies.
     """
 
-    def __init__(self, backlog: Backlog, client: HttpClient) -> None:
+    def __init__(self, backlog: Backlog, client: HttpClient, faults: Faults) -> None:
         self._backlog = backlog
         self._client = client
+        self._faults = faults
         self._wake = asyncio.Event()
         self._in_flight = 0
         self._pause = 0.0
@@ -101,9 +108,13 @@ class Pusher:
     async def _push(self, entry: Entry) -> None:
         config, ack_id = self._backlog.config, entry.ack_id
         endpoint = config.push_config.push_endpoint
-        try:
+
+        async def send() -> int:
             async with asyncio.timeout(config.ack_deadline_seconds):
-                status = await self._client.post(endpoint, *seal(config, entry))
+                return await self._client.post(endpoint, *seal(config, entry))
+
+        try:
+            status = await deliver(self._faults.take_delivery(PUSH), send)
         except Unreachable as error:
             if not self._pause:
                 _log.warning("%s cannot be reached (%s). %s waits for it.", endpoint, error, config.name)

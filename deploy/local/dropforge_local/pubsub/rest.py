@@ -79,6 +79,14 @@ def routes(service: Service) -> list[Route]:
     return [Route("/", health), Route("/_local/status", status), Route("/v1/{path:path}", call, methods=verbs)]
 
 
+def method_of(request: Request) -> str | None:
+    """The name of the method that a request calls; None if there is no such method."""
+    try:
+        return _find(request.method, request.url.path.removeprefix("/v1/"))[0]
+    except LookupError:
+        return None
+
+
 async def _fields(request: Request) -> dict[str, object]:
     """The request's JSON body and its query parameters, which share one space of names."""
     body = await request.body()
@@ -98,16 +106,26 @@ def _read(verb: str, path: str, fields: dict[str, object]) -> tuple[str, Proto]:
         LookupError: no method has this verb and path.
         InvalidArgument: the fields are not those of its request.
     """
+    method, field, name = _find(verb, path)
+    message = _METHODS[method][0]()
+    try:
+        json_format.ParseDict(fields, message, ignore_unknown_fields=True)
+    except json_format.ParseError as error:
+        raise InvalidArgument(f"Invalid JSON for {method}: {error}") from error
+    owner, _, last = field.rpartition(".")
+    setattr(getattr(message, owner) if owner else message, last, name)
+    return method, message
+
+
+def _find(verb: str, path: str) -> tuple[str, str, str]:
+    """The method that has this verb and path, the field of its request for the path's name, and that name.
+
+    Raises:
+        LookupError: there is none.
+    """
     for known_verb, pattern, method, field in _PATHS:
         if verb == known_verb and (match := pattern.fullmatch(path)):
-            message = _METHODS[method][0]()
-            try:
-                json_format.ParseDict(fields, message, ignore_unknown_fields=True)
-            except json_format.ParseError as error:
-                raise InvalidArgument(f"Invalid JSON for {method}: {error}") from error
-            owner, _, last = field.rpartition(".")
-            setattr(getattr(message, owner) if owner else message, last, match[1])
-            return method, message
+            return method, field, match[1]
     raise LookupError(path)
 
 

@@ -19,11 +19,16 @@ from google.protobuf import any_pb2
 from google.pubsub_v1 import types
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 
+from dropforge_local.faults.http import FaultyHttp
+from dropforge_local.faults.routes import routes as fault_routes
+from dropforge_local.faults.state import Faults
 from dropforge_local.pubsub.errors import InvalidAckIds, PubsubError
+from dropforge_local.pubsub.faulty import FAULTS, STREAMING_PULL, AskedFor, carry_out, open_stream, taken
 from dropforge_local.pubsub.journal import Journal
 from dropforge_local.pubsub.protos import Methods, Proto
-from dropforge_local.pubsub.rest import routes
+from dropforge_local.pubsub.rest import method_of, routes
 from dropforge_local.pubsub.service import PUBLISHER, SUBSCRIBER, Service
 from dropforge_local.pubsub.state import State
 from dropforge_local.pubsub.streaming import Stream
@@ -48,14 +53,15 @@ def create_app(directory: Path, port: int) -> Starlette:
     `directory` holds the journal, and is made if it is missing.
     """
     directory.mkdir(parents=True, exist_ok=True)
+    faults = Faults(FAULTS)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         journal = Journal(directory / "pubsub.sqlite3")
-        service = Service(State(journal), journal)
+        service = Service(State(journal), journal, faults)
         app.router.routes.extend(routes(service))
         server = grpc.aio.server(options=_OPTIONS)
-        server.add_generic_rpc_handlers(_handlers(service))
+        server.add_generic_rpc_handlers(_handlers(service, faults))
         server.add_insecure_port(f"{HOST}:{port}")
         running = asyncio.create_task(service.run())
         running.add_done_callback(_stop_if_broken)
@@ -68,7 +74,11 @@ def create_app(directory: Path, port: int) -> Starlette:
             await asyncio.wait([running])
             journal.close()
 
-    return Starlette(lifespan=lifespan)
+    return Starlette(
+        routes=fault_routes(faults),
+        middleware=[Middleware(FaultyHttp, faults=faults, method_of=method_of)],
+        lifespan=lifespan,
+    )
 
 
 def main() -> None:
@@ -86,23 +96,22 @@ def _stop_if_broken(running: asyncio.Task[None]) -> None:
         signal.raise_signal(signal.SIGTERM)
 
 
-def _handlers(service: Service) -> list[Proto]:
-    publisher = {name: _unary(service, name, PUBLISHER) for name in PUBLISHER}
-    subscriber = {name: _unary(service, name, SUBSCRIBER) for name in SUBSCRIBER}
-    subscriber["StreamingPull"] = _streaming_pull(service)
+def _handlers(service: Service, faults: Faults) -> list[Proto]:
+    publisher = {name: _unary(service, faults, name, PUBLISHER) for name in PUBLISHER}
+    subscriber = {name: _unary(service, faults, name, SUBSCRIBER) for name in SUBSCRIBER}
+    subscriber[STREAMING_PULL] = _streaming_pull(service, faults)
     return [
         grpc.method_handlers_generic_handler("google.pubsub.v1.Publisher", publisher),
         grpc.method_handlers_generic_handler("google.pubsub.v1.Subscriber", subscriber),
     ]
 
 
-def _unary(service: Service, name: str, methods: Methods) -> Proto:
+def _unary(service: Service, faults: Faults, name: str, methods: Methods) -> Proto:
     async def call(request: Proto, context: Proto) -> Proto:
-        remaining = context.time_remaining()
         try:
-            if remaining is None:
-                return await service.call(name, request)
-            return await service.call(name, request, patience=remaining - _PULL_MARGIN_SECONDS)
+            if fault := taken(faults, name, context):
+                return await carry_out(fault, lambda: _call(service, name, request, context))
+            return await _call(service, name, request, context)
         except PubsubError as error:
             await _abort(context, error)
 
@@ -110,16 +119,26 @@ def _unary(service: Service, name: str, methods: Methods) -> Proto:
     return grpc.unary_unary_rpc_method_handler(call, request.FromString, response.SerializeToString)
 
 
-def _streaming_pull(service: Service) -> Proto:
+async def _call(service: Service, name: str, request: Proto, context: Proto) -> Proto:
+    remaining = context.time_remaining()
+    if remaining is None:
+        return await service.call(name, request)
+    return await service.call(name, request, patience=remaining - _PULL_MARGIN_SECONDS)
+
+
+def _streaming_pull(service: Service, faults: Faults) -> Proto:
     async def call(requests: AsyncIterator[Proto], context: Proto) -> None:
         try:
             first = await anext(requests)
+            breaks = await open_stream(taken(faults, STREAMING_PULL, context))
             stream = Stream(service.puller(first.subscription), first)
             receiving = asyncio.create_task(stream.receive(requests))
             try:
                 async with aclosing(stream.responses()) as responses:
                     async for response in responses:
                         await context.write(response)
+                        if breaks and response.received_messages:
+                            raise AskedFor
                 await receiving
             finally:
                 receiving.cancel()

@@ -7,6 +7,7 @@ from contextlib import suppress
 from google.protobuf import empty_pb2
 from google.pubsub_v1 import types
 
+from dropforge_local.faults.state import Faults
 from dropforge_local.pubsub import rules
 from dropforge_local.pubsub.backlog import Backlog
 from dropforge_local.pubsub.errors import FailedPrecondition
@@ -52,10 +53,10 @@ _RETENTION_CHECK_SECONDS = 60.0
 class Service:
     """The state with its journal, its clockwork and its pushers; `running` is to run as long as calls come in."""
 
-    def __init__(self, state: State, journal: Journal) -> None:
+    def __init__(self, state: State, journal: Journal, faults: Faults) -> None:
         self.state = state
         self._journal = journal
-        self._pushers = Pushers(state)
+        self._pushers = Pushers(state, faults)
 
     async def run(self) -> None:
         """Keep the journal, the deadlines and the pushers going until cancelled."""

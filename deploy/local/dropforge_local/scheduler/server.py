@@ -18,9 +18,12 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from dropforge_local.faults.instructions import TICK
+from dropforge_local.faults.routes import routes as fault_routes
+from dropforge_local.faults.state import Faults
 from dropforge_local.scheduler.publisher import NotPublished, TickPublisher
 from dropforge_local.scheduler.state import Schedule, Schedules
-from dropforge_local.scheduler.ticker import Ticker
+from dropforge_local.scheduler.ticker import METHOD, Ticker
 from dropforge_local.serving import arguments, serve
 
 
@@ -29,7 +32,8 @@ class SchedulerServer:
 
     def __init__(self, schedules: Iterable[Schedule], *, project: str, folder: Path) -> None:
         self._progress = Schedules(schedules, folder)
-        self._ticker = Ticker(self._progress, TickPublisher(project))
+        self._faults = Faults({METHOD: TICK})
+        self._ticker = Ticker(self._progress, TickPublisher(project), self._faults)
 
     def app(self) -> Starlette:
         """The ASGI application; it ticks from startup to shutdown."""
@@ -38,6 +42,7 @@ class SchedulerServer:
                 Route("/", self.health),
                 Route("/_local/schedules", self.list_schedules),
                 Route("/_local/schedules/{name}:run", self.run_now, methods=["POST"]),
+                *fault_routes(self._faults),
             ],
             lifespan=self._lifespan,
         )

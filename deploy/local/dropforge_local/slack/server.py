@@ -9,14 +9,19 @@ from urllib.parse import parse_qs
 
 import msgspec
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from dropforge_local.faults.http import FaultyHttp
+from dropforge_local.faults.instructions import REQUEST
+from dropforge_local.faults.routes import routes as fault_routes
+from dropforge_local.faults.state import Faults
 from dropforge_local.serving import arguments, serve
 from dropforge_local.slack.page import CONTENT_SECURITY_POLICY, channel
 from dropforge_local.slack.payload import Refused, read
-from dropforge_local.slack.state import Fault, Faults, Messages
+from dropforge_local.slack.state import Messages
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +31,7 @@ _PAGE_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
+_POST = "slack.post"
 _FAULT_BODIES = {429: "rate_limited", 500: "rollup_error", 503: "service_unavailable"}
 
 
@@ -34,7 +40,7 @@ class SlackServer:
 
     def __init__(self, folder: Path) -> None:
         self._messages = Messages(folder)
-        self._faults = Faults()
+        self._faults = Faults({_POST: REQUEST})
 
     def app(self) -> Starlette:
         """The ASGI application."""
@@ -43,16 +49,14 @@ class SlackServer:
                 Route("/services/{team}/{service}/{token}", self.receive, methods=["POST"]),
                 Route("/", self.show),
                 Route("/_local/messages", self.list_messages),
-                Route("/_local/faults", self.add_fault, methods=["POST"]),
-                Route("/_local/faults", self.list_faults),
+                *fault_routes(self._faults),
             ],
+            middleware=[Middleware(FaultyHttp, faults=self._faults, method_of=_method_of, refuse=_refuse)],
             lifespan=self._lifespan,
         )
 
     async def receive(self, request: Request) -> Response:
         """Take a message: `ok`, or Slack's word for what is wrong with it."""
-        if (fault := self._faults.next()) is not None:
-            return _fault_response(fault)
         try:
             _check_address(**request.path_params)
             payload = read(await _body(request))
@@ -69,18 +73,6 @@ class SlackServer:
     async def list_messages(self, _request: Request) -> Response:
         """Every message, the newest last."""
         return _json(self._messages.all())
-
-    async def add_fault(self, request: Request) -> Response:
-        """Make the next messages fail."""
-        try:
-            self._faults.add(msgspec.json.decode(await request.body(), type=Fault))
-        except msgspec.MsgspecError as error:
-            return PlainTextResponse(str(error), 400)
-        return _json(self._faults.report())
-
-    async def list_faults(self, _request: Request) -> Response:
-        """Which faults are to come, and which have fired."""
-        return _json(self._faults.report())
 
     @asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
@@ -109,9 +101,12 @@ async def _body(request: Request) -> bytes:
     return body
 
 
-def _fault_response(fault: Fault) -> Response:
-    headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
-    return PlainTextResponse(_FAULT_BODIES[fault.status], fault.status, headers)
+def _method_of(request: Request) -> str | None:
+    return _POST if request.method == "POST" and request.url.path.startswith("/services/") else None
+
+
+def _refuse(status: int) -> Response:
+    return PlainTextResponse(_FAULT_BODIES.get(status, "fault"), status)
 
 
 def _json(value: object) -> Response:

@@ -1,11 +1,10 @@
-"""The messages that were received, and the faults that were asked for."""
+"""The messages that were received."""
 
 import sqlite3
-from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -64,35 +63,3 @@ class Messages:
 
 def _message(number: int, time: str, text: str, payload: bytes) -> Message:
     return Message(id=number, time=time, text=text, payload=msgspec.json.decode(payload))
-
-
-class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Answer the next `count` messages with `status` and do not keep them; `retry_after` is in seconds."""
-
-    status: Literal[429, 500, 503]
-    count: Annotated[int, msgspec.Meta(ge=1)] = 1
-    retry_after: Annotated[int, msgspec.Meta(ge=0)] | None = None
-
-
-class Faults:
-    """Faults to come, in the order asked for, and how many have fired. They end with the process."""
-
-    def __init__(self) -> None:
-        self._coming: list[Fault] = []
-        self._fired: Counter[int] = Counter()
-
-    def add(self, fault: Fault) -> None:
-        """Put a fault behind those already asked for."""
-        self._coming.extend([fault] * fault.count)
-
-    def next(self) -> Fault | None:
-        """The fault that the message now arriving meets, if any; it is counted."""
-        if not self._coming:
-            return None
-        fault = self._coming.pop(0)
-        self._fired[fault.status] += 1
-        return fault
-
-    def report(self) -> dict[str, Any]:
-        """How many are still to come, and how many fired by status."""
-        return {"pending": len(self._coming), "fired": {str(status): count for status, count in self._fired.items()}}

@@ -7,8 +7,12 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass
+from functools import partial
 
+from dropforge_local.faults.deliveries import deliver
+from dropforge_local.faults.state import Faults
 from dropforge_local.storage import cloud_event
+from dropforge_local.storage.methods import NOTIFICATION
 from dropforge_local.storage.outbox import Outbox
 from dropforge_local.storage.posting import post
 
@@ -42,10 +46,11 @@ class Courier:
     `base_url` is where receivers find this server: it goes into the links of the objects that they are told of.
     """
 
-    def __init__(self, outbox: Outbox, base_url: str, backoff: Backoff) -> None:
+    def __init__(self, outbox: Outbox, base_url: str, backoff: Backoff, faults: Faults) -> None:
         self._outbox = outbox
         self._base_url = base_url
         self._backoff = backoff
+        self._faults = faults
         self._slots = asyncio.Semaphore(_IN_FLIGHT)
 
     async def run(self) -> None:
@@ -79,12 +84,14 @@ class Courier:
             log.warning("Notification %d is dropped: its bucket is gone, or nobody took it for 24 hours.", owed)
             self._outbox.settle(owed, delivered=False)
             return
-        status = await post(
+        send = partial(
+            post,
             notification.url,
             cloud_event.headers(notification),
             cloud_event.body(notification, self._base_url),
             seconds=_ANSWER_SECONDS,
         )
+        status = await deliver(self._faults.take_delivery(NOTIFICATION), send)
         if not 200 <= status < 300:
             raise NotTakenError(f"{notification.url} answered {status}")
         self._outbox.settle(owed, delivered=True)

@@ -1,13 +1,9 @@
-"""Which request means what: the JSON API's methods by verb and path.
-
-Paths are read from the raw request line, because `%2F` in an object's name is not a separator.
-"""
+"""What the JSON API's methods do, by verb and path."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
-from urllib.parse import unquote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,6 +13,7 @@ from dropforge_local.storage.errors import Invalid, NotFound
 from dropforge_local.storage.fields import settable
 from dropforge_local.storage.json_bodies import answer, base_url, parse
 from dropforge_local.storage.listing import Selection
+from dropforge_local.storage.methods import segments
 from dropforge_local.storage.preconditions import Preconditions, whole_number
 from dropforge_local.storage.receiving import Receiver
 from dropforge_local.storage.resources import StoredObject, with_links
@@ -40,7 +37,7 @@ class Routes:
         Raises:
             StorageError: it can't be done.
         """
-        match _segments(request):
+        match segments(request):
             case [""]:
                 return answer({"service": "Dropforge's local Cloud Storage"})
             case ["_local", "outbox"]:
@@ -196,14 +193,6 @@ class Routes:
 
     def _linked(self, stored: StoredObject, request: Request) -> dict[str, Any]:
         return with_links(stored.resource(), base_url(request))
-
-
-def _segments(request: Request) -> list[str]:
-    path = request.scope["raw_path"].removeprefix(b"/resumable")  # which gsutil puts in front of uploads
-    try:
-        return [unquote(segment, errors="strict") for segment in path.decode("ascii").split("/")[1:]]
-    except UnicodeDecodeError:
-        raise Invalid("Invalid path: it is not percent-encoded UTF-8.") from None
 
 
 def _rewritten(copy: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,15 +14,20 @@ from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from dropforge_local.faults.http import FaultyHttp
+from dropforge_local.faults.routes import routes as fault_routes
+from dropforge_local.faults.state import Faults
 from dropforge_local.serving import HOST, arguments, serve
 from dropforge_local.storage.batch import respond_to_batch
 from dropforge_local.storage.delivery import Backoff, Courier
 from dropforge_local.storage.errors import Invalid, NotModified, StorageError, no_room
 from dropforge_local.storage.json_bodies import answer
+from dropforge_local.storage.methods import FAULTS, is_conditional, method_of
 from dropforge_local.storage.names import check_bucket_name
 from dropforge_local.storage.routes import Routes
 from dropforge_local.storage.state import Storage
@@ -37,6 +42,7 @@ def create_app(storage: Storage, *, base_url: str, backoff: Backoff) -> Starlett
     `base_url` is where the receivers of notifications find this server.
     """
     routes = Routes(storage)
+    faults = Faults(FAULTS, knows_conditions=True)
 
     async def respond(request: Request) -> Response:
         if request.method == "POST" and request.url.path in _BATCH_PATHS:
@@ -48,14 +54,25 @@ def create_app(storage: Storage, *, base_url: str, backoff: Backoff) -> Starlett
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        courier = asyncio.create_task(Courier(storage.outbox, base_url, backoff).run())
+        courier = asyncio.create_task(Courier(storage.outbox, base_url, backoff, faults).run())
         yield
         courier.cancel()
         await asyncio.wait([courier])
         storage.close()
 
     methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-    return Starlette(routes=[Route("/{path:path}", respond, methods=methods)], lifespan=lifespan)
+    return Starlette(
+        routes=[*fault_routes(faults), Route("/{path:path}", respond, methods=methods)],
+        middleware=[
+            Middleware(
+                FaultyHttp,
+                faults=faults,
+                method_of=method_of,
+                is_conditional=lambda request: is_conditional(request, storage.uploads),
+            )
+        ],
+        lifespan=lifespan,
+    )
 
 
 async def _respond_safely(request: Request, respond: Callable[[Request], Awaitable[Response]]) -> Response:

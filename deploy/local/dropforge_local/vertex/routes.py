@@ -5,8 +5,9 @@ import time
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Match, Route
 
+from dropforge_local.faults.instructions import REQUEST
 from dropforge_local.vertex import wire
 from dropforge_local.vertex.errors import invalid
 from dropforge_local.vertex.filters import camel
@@ -147,35 +148,67 @@ async def cancel_operation(request: Request) -> Response:
     return JSONResponse({})
 
 
-def _operation_routes(parent: str) -> list[BaseRoute]:
+def _operation_routes(parent: str) -> list[Route]:
     return [
-        Route(f"{parent}/operations/{{id}}:cancel", cancel_operation, methods=["POST"]),
-        Route(f"{parent}/operations/{{id}}:wait", wait_operation, methods=["POST"]),
-        Route(f"{parent}/operations/{{id}}", get_operation, methods=["GET"]),
-        Route(f"{parent}/operations", list_operations, methods=["GET"]),
+        Route(
+            f"{parent}/operations/{{id}}:cancel",
+            cancel_operation,
+            methods=["POST"],
+            name="aiplatform.operations.cancel",
+        ),
+        Route(f"{parent}/operations/{{id}}:wait", wait_operation, methods=["POST"], name="aiplatform.operations.wait"),
+        Route(f"{parent}/operations/{{id}}", get_operation, methods=["GET"], name="aiplatform.operations.get"),
+        Route(f"{parent}/operations", list_operations, methods=["GET"], name="aiplatform.operations.list"),
     ]
 
 
 # A path with a verb stands before the one without, which would match it as well.
-API: list[BaseRoute] = [
-    Route(f"{LOCATION}/pipelineJobs", create_job, methods=["POST"]),
-    Route(f"{LOCATION}/pipelineJobs", list_jobs, methods=["GET"]),
-    Route(f"{LOCATION}/pipelineJobs/{{id}}:cancel", cancel_job, methods=["POST"]),
-    Route(f"{LOCATION}/pipelineJobs/{{id}}", get_job, methods=["GET"]),
-    Route(f"{LOCATION}/pipelineJobs/{{id}}", delete_job, methods=["DELETE"]),
-    Route(f"{LOCATION}/models", list_models, methods=["GET"]),
-    Route(f"{LOCATION}/models/{{id}}", get_model, methods=["GET"]),
-    Route(f"{LOCATION}/models/{{id}}", delete_model, methods=["DELETE"]),
-    Route(f"{LOCATION}/endpoints", create_endpoint, methods=["POST"]),
-    Route(f"{LOCATION}/endpoints", list_endpoints, methods=["GET"]),
-    Route(f"{LOCATION}/endpoints/{{id}}:deployModel", deploy_model, methods=["POST"]),
-    Route(f"{LOCATION}/endpoints/{{id}}:undeployModel", undeploy_model, methods=["POST"]),
-    Route(f"{LOCATION}/endpoints/{{id}}:predict", predict, methods=["POST"]),
-    Route(f"{LOCATION}/endpoints/{{id}}", get_endpoint, methods=["GET"]),
-    Route(f"{LOCATION}/endpoints/{{id}}", update_endpoint, methods=["PATCH"]),
-    Route(f"{LOCATION}/endpoints/{{id}}", delete_endpoint, methods=["DELETE"]),
-    Route(f"{LOCATION}/publishers/google/models/{{model}}:predict", predict_base, methods=["POST"]),
+API: list[Route] = [
+    Route(f"{LOCATION}/pipelineJobs", create_job, methods=["POST"], name="aiplatform.pipelineJobs.create"),
+    Route(f"{LOCATION}/pipelineJobs", list_jobs, methods=["GET"], name="aiplatform.pipelineJobs.list"),
+    Route(
+        f"{LOCATION}/pipelineJobs/{{id}}:cancel", cancel_job, methods=["POST"], name="aiplatform.pipelineJobs.cancel"
+    ),
+    Route(f"{LOCATION}/pipelineJobs/{{id}}", get_job, methods=["GET"], name="aiplatform.pipelineJobs.get"),
+    Route(f"{LOCATION}/pipelineJobs/{{id}}", delete_job, methods=["DELETE"], name="aiplatform.pipelineJobs.delete"),
+    Route(f"{LOCATION}/models", list_models, methods=["GET"], name="aiplatform.models.list"),
+    Route(f"{LOCATION}/models/{{id}}", get_model, methods=["GET"], name="aiplatform.models.get"),
+    Route(f"{LOCATION}/models/{{id}}", delete_model, methods=["DELETE"], name="aiplatform.models.delete"),
+    Route(f"{LOCATION}/endpoints", create_endpoint, methods=["POST"], name="aiplatform.endpoints.create"),
+    Route(f"{LOCATION}/endpoints", list_endpoints, methods=["GET"], name="aiplatform.endpoints.list"),
+    Route(
+        f"{LOCATION}/endpoints/{{id}}:deployModel",
+        deploy_model,
+        methods=["POST"],
+        name="aiplatform.endpoints.deployModel",
+    ),
+    Route(
+        f"{LOCATION}/endpoints/{{id}}:undeployModel",
+        undeploy_model,
+        methods=["POST"],
+        name="aiplatform.endpoints.undeployModel",
+    ),
+    Route(f"{LOCATION}/endpoints/{{id}}:predict", predict, methods=["POST"], name="aiplatform.endpoints.predict"),
+    Route(f"{LOCATION}/endpoints/{{id}}", get_endpoint, methods=["GET"], name="aiplatform.endpoints.get"),
+    Route(f"{LOCATION}/endpoints/{{id}}", update_endpoint, methods=["PATCH"], name="aiplatform.endpoints.patch"),
+    Route(f"{LOCATION}/endpoints/{{id}}", delete_endpoint, methods=["DELETE"], name="aiplatform.endpoints.delete"),
+    Route(
+        f"{LOCATION}/publishers/google/models/{{model}}:predict",
+        predict_base,
+        methods=["POST"],
+        name="aiplatform.publishers.models.predict",
+    ),
     *_operation_routes(LOCATION),
     *_operation_routes(f"{LOCATION}/endpoints/{{parent}}"),
     *_operation_routes(f"{LOCATION}/models/{{parent}}"),
 ]
+
+FAULTS = dict.fromkeys([route.name for route in API], REQUEST)
+"""What can be made to go wrong, and how."""
+
+
+def method_of(request: Request) -> str | None:
+    """The name of the method that a request calls; None if there is no such method."""
+    _version, _, path = request.url.path.removeprefix("/").partition("/")
+    scope = {**request.scope, "path": f"/{path}"}
+    return next((route.name for route in API if route.matches(scope)[0] is Match.FULL), None)

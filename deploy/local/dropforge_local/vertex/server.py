@@ -11,16 +11,20 @@ from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from dropforge_local import serving
+from dropforge_local.faults.http import FaultyHttp
+from dropforge_local.faults.routes import routes as fault_routes
+from dropforge_local.faults.state import Faults
 from dropforge_local.vertex import wire
 from dropforge_local.vertex.errors import ApiError, invalid
 from dropforge_local.vertex.http import answer_bug, answer_error, answer_http_error, vertex_of
 from dropforge_local.vertex.pipeline_jobs import Quotas
-from dropforge_local.vertex.routes import API
+from dropforge_local.vertex.routes import API, FAULTS, method_of
 from dropforge_local.vertex.service import assemble
 
 
@@ -41,7 +45,9 @@ def create_app(
             await tuning
         vertex.state.close()
 
+    faults = Faults(FAULTS)
     routes: list[BaseRoute] = [
+        *fault_routes(faults),
         Route("/", health),
         Route("/_local/status", status),
         Route("/_local/quotas", change_quotas, methods=["POST"]),
@@ -49,7 +55,12 @@ def create_app(
         *(Mount(f"/{prefix}", routes=API) for prefix in ("v1", "v1beta1", "ui")),
     ]
     handlers: dict[Any, Any] = {ApiError: answer_error, HTTPException: answer_http_error, Exception: answer_bug}
-    return Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(FaultyHttp, faults=faults, method_of=method_of)],
+        lifespan=lifespan,
+        exception_handlers=handlers,
+    )
 
 
 def end_loudly(tuning: asyncio.Task[None]) -> None:

@@ -1,0 +1,174 @@
+"""Which faults were asked for, and which have fired: no more than that, and no wire."""
+
+import math
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Any, Literal
+from uuid import uuid4
+
+import msgspec
+
+from dropforge_local.faults.instructions import BadInstruction, Form, Instruction, Span
+
+
+class UnknownTest(KeyError):
+    """No test has this id."""
+
+    def __str__(self) -> str:
+        return f"There is no retry test {self.args[0]!r}: it was deleted, or the server was started again since."
+
+
+class Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a test asks for. `transport` is the testbench's, and says nothing here."""
+
+    instructions: dict[str, list[str]]
+    transport: Literal["HTTP"] = "HTTP"
+    everyone: bool = False
+    only: Literal["conditional"] | None = None
+    once_per: Literal["invocation"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request as far as faults care.
+
+    `test` is the id it names, `invocation` what a client says again when it tries again, `conditional` whether it carries a
+    precondition, `span` what it uploads.
+    """
+
+    method: str
+    test: str | None = None
+    invocation: str | None = None
+    conditional: bool = False
+    span: Span | None = None
+
+
+@dataclass(slots=True)
+class _Pending:
+    instruction: Instruction
+    left: float
+
+    def text(self) -> str:
+        match self.left:
+            case 1:
+                return self.instruction.text
+            case math.inf:
+                return f"{self.instruction.text} x*"
+            case _:
+                return f"{self.instruction.text} x{self.left:.0f}"
+
+
+class Test:
+    """One test: what it still has to do, by method, and what it has done."""
+
+    __test__ = False  # pytest would take it for one of its own
+
+    def __init__(self, wanted: Wanted, instructions: Mapping[str, Iterable[Instruction]]) -> None:
+        self.id = uuid4().hex
+        self.wanted = wanted
+        self._pending = {
+            method: deque(_Pending(one, one.count) for one in planned) for method, planned in instructions.items()
+        }
+        self._fired: Counter[str] = Counter()
+        self._hit: set[tuple[str, str]] = set()
+
+    def take(self, call: Call) -> Instruction | None:
+        """Use up the next instruction of a call's method, if the call is one of those it is meant for."""
+        pending = self._pending.get(call.method)
+        if not pending or not pending[0].instruction.fits(call.span):
+            return None
+        if self.wanted.only and not call.conditional:
+            return None
+        if self.wanted.once_per and call.invocation:
+            if (call.method, call.invocation) in self._hit:
+                return None
+            self._hit.add((call.method, call.invocation))
+        self._fired[call.method] += 1
+        pending[0].left -= 1
+        return pending[0].instruction if pending[0].left else pending.popleft().instruction
+
+    def resource(self) -> dict[str, Any]:
+        """The test as JSON; `left` is a number, or `*` for "until deleted"."""
+        left = {method: sum(one.left for one in pending) for method, pending in self._pending.items()}
+        return {
+            "id": self.id,
+            "instructions": {method: [one.text() for one in pending] for method, pending in self._pending.items()},
+            "completed": not any(left.values()),
+            "transport": self.wanted.transport,
+            "fired": {method: self._fired[method] for method in self._pending},
+            "left": {method: "*" if count == math.inf else int(count) for method, count in left.items()},
+        }
+
+
+class Faults:
+    """The tests of one server. Of two that a call fits, the older one has it."""
+
+    def __init__(self, methods: Mapping[str, AbstractSet[Form]], *, knows_conditions: bool = False) -> None:
+        """Nothing is asked for.
+
+        Args:
+            methods: What can go wrong, by method.
+            knows_conditions: Whether requests may carry preconditions here.
+        """
+        self._methods = methods
+        self._knows_conditions = knows_conditions
+        self._tests: dict[str, Test] = {}
+
+    def __bool__(self) -> bool:
+        """Whether anything is asked for: without it, nobody need look at a request."""
+        return bool(self._tests)
+
+    def __iter__(self) -> Iterator[Test]:
+        return iter(self._tests.values())
+
+    def __getitem__(self, test: str) -> Test:
+        try:
+            return self._tests[test]
+        except KeyError:
+            raise UnknownTest(test) from None
+
+    def add(self, wanted: Wanted) -> Test:
+        """Ask for faults.
+
+        Raises:
+            BadInstruction: there is no such method, it cannot fail like that, or no request here has conditions.
+        """
+        if wanted.only and not self._knows_conditions:
+            raise BadInstruction("No request to this server carries a precondition: ask without `only`.")
+        test = Test(wanted, {method: self._parsed(method, texts) for method, texts in wanted.instructions.items()})
+        self._tests[test.id] = test
+        return test
+
+    def delete(self, test: str) -> None:
+        """Nothing of a test fires any more.
+
+        Raises:
+            UnknownTest: there is none of that id.
+        """
+        del self._tests[self[test].id]
+
+    def take(self, call: Call) -> Instruction | None:
+        """What is to go wrong with a call; it is counted as having fired.
+
+        Raises:
+            UnknownTest: the call names a test that there is not.
+        """
+        if call.test is not None:
+            return self[call.test].take(call)
+        return self._first(call, (test for test in self._tests.values() if test.wanted.everyone))
+
+    def take_delivery(self, method: str) -> Instruction | None:
+        """What is to go wrong with something that the server does by itself; it is counted as having fired."""
+        return self._first(Call(method), self._tests.values())
+
+    def _first(self, call: Call, tests: Iterable[Test]) -> Instruction | None:
+        return next((taken for test in tests if (taken := test.take(call)) is not None), None)
+
+    def _parsed(self, method: str, texts: Iterable[str]) -> list[Instruction]:
+        if method not in self._methods:
+            raise BadInstruction(
+                f"{method!r} is no method of this server; these are: {', '.join(sorted(self._methods))}."
+            )
+        return [Instruction.parse(text, self._methods[method]) for text in texts]
