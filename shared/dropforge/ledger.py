@@ -12,7 +12,7 @@ marker carries how much of the run's history has been told, so that what is in f
 """
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import quote, unquote
@@ -171,10 +171,20 @@ class Ledger:
         self.begin(_intent(run))
         return 0
 
-    def note_told(self, run: Run) -> None:
-        """Tick off that the whole of a run's history has been told."""
+    def note_told(self, run: Run, *, first: bool) -> None:
+        """Tick off that the whole of a run's history has been told.
+
+        Args:
+            run: As it stands.
+            first: Whether nothing of it was ticked off before. The marker is then written anew: whoever began the same
+                version, and finds only now that nothing comes of it, must not take away the marker of a recorded run.
+        """
+        told = {"told": str(len(run.history)), "state": run.state.value}
+        if first:
+            self._mark(_intent(run), replacing=None, noting=told)
+            return
         try:
-            self._state.annotate(_ACTIVE + run.id, {"told": str(len(run.history)), "state": run.state.value})
+            self._state.annotate(_ACTIVE + run.id, told)
         except Missing:  # settled meanwhile, so told to its end
             return
 
@@ -192,6 +202,9 @@ class Ledger:
     def forget(self, intent: Intent) -> None:
         """Remove the marker of a run that was begun and never recorded, unless it has been recorded meanwhile."""
         self._state.delete(_ACTIVE + intent.run, generation=intent.generation)
+        recorded = self.load(intent.run)
+        if recorded and not recorded.is_settled:
+            self.begin(_intent(recorded))
 
     def active(self) -> Iterator[Owed]:
         """Every run for which something is owed. Its cost follows the work in flight, not the history."""
@@ -250,9 +263,9 @@ class Ledger:
 
     # Objects
 
-    def _mark(self, intent: Intent, *, replacing: int | None) -> int:
-        begun = {"begun": intent.since.isoformat()}
-        return self._state.write(_ACTIVE + intent.run, wire.encode(intent), replacing=replacing, metadata=begun)
+    def _mark(self, intent: Intent, *, replacing: int | None, noting: Mapping[str, str] | None = None) -> int:
+        metadata = {"begun": intent.since.isoformat(), **(noting or {})}
+        return self._state.write(_ACTIVE + intent.run, wire.encode(intent), replacing=replacing, metadata=metadata)
 
     def _find(self, name: str) -> StoredFile | None:
         return next((file for file in self._state.list(name) if file.name == name), None)

@@ -33,11 +33,11 @@ class Progress:
             self.catch_up(stored)
         return stored
 
-    def reach(self, run_id: str, to: State, *, function: str, event: str, **facts: object) -> Run:
+    def reach(self, run: Run, to: State, *, function: str, event: str, **facts: object) -> Run:
         """Make a transition and tell of it. When another made it first, or the run took another way, that stands.
 
         Args:
-            run_id: Which run.
+            run: As it was looked at: what was decided of it holds only as long as it has made no step since.
             to: The state to reach.
             function: Who makes it, for the history.
             event: Id of the event that caused it, for the history.
@@ -45,19 +45,19 @@ class Progress:
         """
         stood: list[Run] = []
 
-        def decide(run: Run) -> Run:
-            stood[:] = [run]
-            if to not in NEXT[run.state]:
-                return run
-            return advance(run, to, at=self.clock.now(), function=function, event=event, **facts)
+        def decide(now: Run) -> Run:
+            stood[:] = [now]
+            if now.history != run.history or to not in NEXT[now.state]:
+                return now
+            return advance(now, to, at=self.clock.now(), function=function, event=event, **facts)
 
-        run = self.ledger.change(run_id, decide)
-        if run is stood[0]:
-            self.catch_up(run)
+        stands = self.ledger.change(run.id, decide)
+        if stands is stood[0]:
+            self.catch_up(stands)
         else:
-            self.tell(run, told=len(run.history) - 1)
+            self.tell(stands, told=len(stands.history) - 1)
             log.info("run.reached", run=run.id, state=to.value)
-        return run
+        return stands
 
     def catch_up(self, run: Run) -> bool:
         """Tell what the run's marker says has not been told; says whether there was anything."""
@@ -75,7 +75,7 @@ class Progress:
         if untold and run.is_settled:
             self.ledger.settle(run)
         elif untold:
-            self.ledger.note_told(run)
+            self.ledger.note_told(run, first=told == 0)
         return bool(untold)
 
     def mention(self, notice: Event) -> bool:

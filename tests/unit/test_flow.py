@@ -10,7 +10,7 @@ from support.world import World
 from dropforge import wire
 from dropforge.domain import events
 from dropforge.domain.errors import Exhausted, Missing, Unavailable
-from dropforge.domain.jobs import JobState
+from dropforge.domain.jobs import JobState, Look
 from dropforge.domain.runs import Fault, State
 from dropforge.wire import ObjectFinalized
 from dropforge.workers.submit import submit
@@ -453,12 +453,11 @@ def test_a_submission_is_told_though_the_watcher_was_faster(world):
         world.perform(submit, validated_event)
     world.finish_jobs(JobState.RUNNING)
     world.perform(watch, world.tick("watch"))
-    assert only_run(world).state is State.SUBMITTED, "no step is made beyond one that nobody has heard of"
-    world.perform(submit, validated_event)
+    assert only_run(world).state is State.RUNNING
     [told] = world.published(events.TuningSubmitted)
     assert (told.state, told.id) == (State.SUBMITTED, f"{told.run}/submitted")
-    world.perform(watch, world.tick("watch"))
-    assert only_run(world).state is State.RUNNING
+    world.perform(submit, validated_event)
+    assert world.published(events.TuningSubmitted) == [told], "what was told is not told again"
 
 
 def test_a_submission_whose_event_was_lost_before_it_was_told_is_told_by_the_sweep(world):
@@ -549,7 +548,7 @@ def test_a_look_that_was_held_up_does_not_give_up_what_another_has_opened(world)
     world.watch()
     run = only_run(world)
     assert (run.state, run.fault) == (State.DEPLOYED, None)
-    assert [endpoint.run for endpoint in world.host.endpoints()] == [run.id]
+    assert world.host.serves(run.serving.endpoint, run.serving.deployed_model)
     assert world.published(events.DeployFailed) == []
 
 
@@ -574,6 +573,26 @@ def test_a_look_that_was_held_up_does_not_open_what_another_has_given_up(world):
     assert only_run(world).state is State.DEPLOY_FAILED
     assert world.aliases.of("topics") is None
     assert list(world.host.endpoints()) == []
+
+
+def test_a_look_that_is_out_of_date_is_not_believed(world):
+    world.land(world.put("topics", dataset()))
+    world.react()
+    world.finish_jobs(JobState.RUNNING)
+    world.watch()
+    look = world.tuner.look
+
+    def answers_late(job):
+        world.tuner.look = look
+        for state in (JobState.PAUSED, JobState.RUNNING):
+            world.tuner.end(job, state)
+            world.watch()  # others see it paused and resumed, while this look waits
+        return Look(state=JobState.PAUSED)
+
+    world.finish_jobs(JobState.PAUSED)
+    world.tuner.look = answers_late
+    world.watch()
+    assert [step.state.value for step in only_run(world).history[3:]] == ["running", "paused", "running"]
 
 
 class TestQuota:

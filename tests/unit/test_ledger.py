@@ -9,7 +9,7 @@ from support.runs import MOMENT, validated
 from support.world import World
 
 from dropforge.aliases import Aliases
-from dropforge.claims import Claimed
+from dropforge.claims import Claimed, Claims
 from dropforge.domain.errors import Conflict, Contended, Missing, Unavailable, Unreadable
 from dropforge.domain.runs import State, advance
 from dropforge.domain.spaces import Alias
@@ -86,6 +86,14 @@ def test_an_own_lost_answer_on_recording_is_no_conflict(world):
     assert ledger.record(validated()) == (validated(), True)
 
 
+def test_whoever_made_a_step_tells_it_though_every_answer_was_lost(world):
+    world.__dict__["state"] = LosesAnswers(world.state)
+    world.land(world.put("topics", dataset()))
+    assert [event.state for event in world.bus.published] == [State.VALIDATED]
+    world.react()
+    assert [event.state for event in world.bus.published] == [State.VALIDATED, State.SUBMITTED]
+
+
 def test_others_who_keep_winning_are_told_of(world):
     world.ledger.record(validated())
 
@@ -149,6 +157,14 @@ class TestClaims:
         self.take(world)
         world.claims.release("told/e1")
         assert self.take(world) is Claimed.MINE
+
+    def test_one_that_has_run_out_is_not_given_back_for_another(self, world):
+        late, next_one = Claims(world.state, world.clock), Claims(world.state, world.clock)
+        late.take("told/e1", lasting=timedelta(minutes=1))
+        world.clock.advance(61)
+        assert next_one.take("told/e1", lasting=timedelta(minutes=1)) is Claimed.MINE
+        late.release("told/e1")
+        assert world.claims.take("told/e1", lasting=timedelta(minutes=1)) is Claimed.BUSY
 
     def test_an_own_lost_answer_is_ones_own_claim(self, world):
         world.claims._state = LosesAnswers(world.state)

@@ -62,7 +62,7 @@ def announcement(run: Run, links: Links) -> Event | None:
 
 
 def skipped(run: Run, links: Links, *, drop: str, at: datetime) -> DatasetSkipped:
-    """A drop that brought nothing new. `drop` tells it from other drops of the same version."""
+    """A drop that brought nothing new, and how the run stands now. `drop` tells it from other drops of the version."""
     return DatasetSkipped(**_about(run, links) | {"id": f"{run.id}/skipped/{drop}", "time": at})
 
 

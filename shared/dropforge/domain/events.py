@@ -159,7 +159,10 @@ class SpaceRetired(RunEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetSkipped(RunEvent):
-    """A drop held the same bytes and configuration as `run`, which stands as `state` says: nothing was started."""
+    """A drop held the same bytes and configuration as `run`, which stood as `state` says when this was told.
+
+    Nothing was started. Told twice, it may name two states.
+    """
 
     TYPE = "dropforge.dataset.skipped.v1"
     TOPIC = "notices"

@@ -41,18 +41,16 @@ def decide(run: Run, *, host: ModelHost, progress: Progress, cause: str) -> Outc
     """
     judgement = _judged(run)
     if not passes(judgement, run.tuning.deploy):
-        progress.reach(run.id, State.WITHHELD, function=FUNCTION, event=cause, judgement=judgement)
+        progress.reach(run, State.WITHHELD, function=FUNCTION, event=cause, judgement=judgement)
         return done(f"withheld: {judgement.verdict}", run.id)
     try:
         operation = host.create_endpoint(run.id, labels_of(run))
     except Refused as error:
         fault = fault_of("REFUSED", str(error), "endpoint")
-        progress.reach(run.id, State.DEPLOY_FAILED, function=FUNCTION, event=cause, judgement=judgement, fault=fault)
+        progress.reach(run, State.DEPLOY_FAILED, function=FUNCTION, event=cause, judgement=judgement, fault=fault)
         return done("the service refused the endpoint", run.id)
     serving = Serving(endpoint=host.endpoint(run.id), deployed_model=deployed_model_id_of(run.id), operation=operation)
-    stood = progress.reach(
-        run.id, State.DEPLOYING, function=FUNCTION, event=cause, judgement=judgement, serving=serving
-    )
+    stood = progress.reach(run, State.DEPLOYING, function=FUNCTION, event=cause, judgement=judgement, serving=serving)
     if stood.state not in SERVED:  # the run ended while this was held up: nobody wants the endpoint
         host.discard(serving.endpoint, serving.deployed_model)
     return done("deployment started", run.id)

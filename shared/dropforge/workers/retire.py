@@ -42,5 +42,5 @@ def retire(left: Left, *, aliases: Aliases, host: ModelHost, progress: Progress,
         aliases.keep(left)
         return ignored("readers use it again", run.id)
     host.discard(run.serving.endpoint, run.serving.deployed_model)
-    progress.reach(run.id, State.RETIRED, function=FUNCTION, event=cause)
+    progress.reach(run, State.RETIRED, function=FUNCTION, event=cause)
     return done("its readers left long enough ago: retired", run.id)

@@ -60,7 +60,7 @@ def order_tuning(
         return deferred("a quota is used up: the watcher submits it when there is room", run.id)
     except (Refused, Foreign) as error:
         fault = fault_of("REFUSED" if isinstance(error, Refused) else "ALREADY_EXISTS", str(error), "submission")
-        progress.reach(run.id, State.FAILED, function=FUNCTION, event=cause, fault=fault)
+        progress.reach(run, State.FAILED, function=FUNCTION, event=cause, fault=fault)
         return done("the service refused the job", run.id)
-    progress.reach(run.id, State.SUBMITTED, function=FUNCTION, event=cause, job=job)
+    progress.reach(run, State.SUBMITTED, function=FUNCTION, event=cause, job=job)
     return done("job submitted", run.id)

@@ -178,7 +178,7 @@ class Sweeper:
         return outcome.why if outcome.what is What.DONE else ""
 
     def _endpoints(self) -> Iterator[Chore]:
-        """Endpoints of ours that no run accounts for: they may bill, but whose they are only people know."""
+        """Endpoints of ours that no run accounts for: they may bill."""
         for endpoint in self.host.endpoints():
             yield Chore("endpoint", endpoint.name, partial(self._endpoint, endpoint))
 
@@ -186,6 +186,10 @@ class Sweeper:
         run = self.progress.ledger.load(endpoint.run) if endpoint.run else None
         if run and (run.state in SERVED or self.progress.clock.now() - run.updated < self.settings.patience):
             return ""  # in use, or being removed just now
+        if run and run.serving and run.serving.endpoint == endpoint.name:
+            self.host.discard(endpoint.name, run.serving.deployed_model)
+            return f"the run is {run.state}, and its endpoint was left: removed"
+        # Whose it is only people know.
         notice = announcements.unowned(endpoint.name, run, dataset=endpoint.dataset, at=endpoint.created)
         return "no run accounts for it: told, not deleted" if self.progress.mention(notice) else ""
 

@@ -186,6 +186,7 @@ class Intake:
             return repeated("taken in before" + "; told again" * told, known.id)
         if not settled and not self._is_settled(folder):
             return deferred("another file landed meanwhile: its event speaks for the folder", known.id)
+        self.progress.catch_up(known)  # what the earlier drop's event may have been cut off from telling
         skipped = announcements.skipped(known, self.progress.links, drop=folder.drop, at=_landed(folder))
         self.progress.bus.publish(skipped)
         return done("the same version as before: skipped", known.id)

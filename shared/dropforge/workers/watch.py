@@ -4,7 +4,7 @@ Its work follows what is in flight, and of that what has changed: the runs' mark
 listing each, and only a run whose job is in another state than was told of it is read.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -44,8 +44,7 @@ def watch(
     until = progress.clock.now() + settings.working_time
     watcher = Watcher(ledger, aliases, state, tuner, host, progress, settings, tick.id)
     active = list(ledger.active())
-    in_flight = [owed for owed in active if owed.state in _WITH_JOB or owed.state is State.DEPLOYING]
-    changed = watcher.changed(in_flight)
+    changed = watcher.changed(active)
     looked = moved = 0
     for owed in Turns(FUNCTION, tick.id, until, ledger, progress.clock).of(changed, lambda owed: owed.run):
         looked += 1
@@ -54,7 +53,7 @@ def watch(
     waiting = [owed for owed in active if owed.waits]
     submitted = watcher.submit(waiting, until)
     return done(
-        f"{len(in_flight)} in flight, looked at {looked}, moved {moved}; {len(waiting)} waiting, submitted {submitted}"
+        f"{len(active)} in flight, looked at {looked}, moved {moved}; {len(waiting)} waiting, submitted {submitted}"
     )
 
 
@@ -102,13 +101,12 @@ class Watcher:
                 submitted += 1
         return submitted
 
-    def changed(self, in_flight: list[Owed]) -> list[Owed]:
+    def changed(self, active: list[Owed]) -> list[Owed]:
         """The runs that may have a next step: a deployment, or a job in another state than was told."""
-        with_job = [owed for owed in in_flight if owed.state in _WITH_JOB]
-        jobs: Mapping[str, JobState] = {}
-        if with_job:
-            jobs = self.tuner.states(min(owed.begun for owed in with_job) - _SKEW)
-        return [owed for owed in in_flight if owed.state is State.DEPLOYING or not _is_old_news(owed, jobs)]
+        if not active:
+            return []
+        jobs = self.tuner.states(min(owed.begun for owed in active) - _SKEW)
+        return [owed for owed in active if _is_news(owed, jobs.get(owed.run))]
 
     def look(self, owed: Owed) -> bool:
         """Take a run's next step, if there is one; says whether there was."""
@@ -260,7 +258,7 @@ class Watcher:
         return bool(operation)
 
     def _reach(self, run: Run, to: State, **facts: object) -> None:
-        self.progress.reach(run.id, to, function=FUNCTION, event=self.cause, **facts)
+        self.progress.reach(run, to, function=FUNCTION, event=self.cause, **facts)
 
 
 def _is_open(run: Run) -> bool:
@@ -268,7 +266,13 @@ def _is_open(run: Run) -> bool:
     return run.state is State.DEPLOYING and run.fault is None and run.serving is not None and not run.serving.space
 
 
-def _is_old_news(owed: Owed, jobs: Mapping[str, JobState]) -> bool:
-    """Whether the listing knows the run's job, and it is as was told; waiting is not news."""
-    job = jobs.get(owed.run)
-    return job is JobState.WAITING or (job is not None and RUN_STATE[job] is owed.state)
+def _is_news(owed: Owed, job: JobState | None) -> bool:
+    """Whether a run should be looked at.
+
+    Args:
+        owed: What its marker says, which may lag behind: a job of a run that is not said to have one is news, too.
+        job: The state of its job in the listing; None where that has none.
+    """
+    if owed.state in _WITH_JOB:
+        return job is not JobState.WAITING and (job is None or RUN_STATE[job] is not owed.state)
+    return job is not None

@@ -1,0 +1,249 @@
+"""What must hold of every world that has come to its end, whatever befell it. Each violation is a sentence."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from faults.simulator.bus import PERIODS
+from faults.simulator.fates import Ending
+from faults.simulator.people import Plan
+
+from dropforge.domain.announcements import announcement
+from dropforge.domain.datasets import ROOT, Folder
+from dropforge.domain.jobs import RUN_STATE
+from dropforge.domain.messages import message_of
+from dropforge.domain.runs import Run, State, as_of
+from dropforge.domain.tuning import Tuning
+from dropforge.domain.versions import run_id_of, version_of
+
+if TYPE_CHECKING:
+    from faults.simulator.world import World
+
+_PROMPT = 3 * PERIODS["sweep"]
+_LOOKS = 5 * PERIODS["watch"]  # of the watcher: job, endpoint, deployment, opening, one to spare
+_SERVED = {State.DEPLOYED}
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """What does not hold.
+
+    Attributes:
+        invariant: Which, in a word.
+        about: The run, the folder or the event concerned; what lines of the trace are searched for.
+        what: In a sentence.
+    """
+
+    invariant: str
+    about: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.invariant}: {self.about}: {self.what}"
+
+
+def last_drop(world: "World", plan: Plan) -> Folder:
+    """What a folder holds now."""
+    return Folder.of(plan.folder, world.drop.list(f"{ROOT}{plan.folder}/"))
+
+
+def last_run(world: "World", plan: Plan) -> str:
+    """The id of the run that belongs to what a folder holds now; nobody here configures anything."""
+    return run_id_of(plan.folder, version_of(last_drop(world, plan).pins, Tuning().as_mapping()))
+
+
+Found = Iterator[tuple[str, str]]
+
+
+def one_job_a_version(world: "World") -> Found:
+    """A version is trained once, told by the run that its job is labelled with, and by what the job reads."""
+    jobs = world.vertex.jobs.values()
+    started = Counter(job.run for job in jobs)
+    contents = Counter((job.order.labels["dropforge-dataset"], job.content) for job in jobs)
+    yield from ((run, f"{times} jobs were started") for run, times in started.items() if times != 1)
+    for (folder, content), times in contents.items():
+        if times != 1:
+            yield folder, f"{times} jobs read the same bytes: {', '.join(content)}"
+    for job in jobs:
+        run = world.records.get(job.run)
+        if run is None:
+            yield job.run, "a job was started for it, and the ledger does not know it"
+        elif job.content != tuple(sorted(f"{pin.name} {pin.crc32c}" for pin in run.pins)):
+            yield job.run, f"its job read other bytes than were validated: {', '.join(job.content)}"
+        elif run.state is State.REJECTED:
+            yield run.id, "it was rejected, and trained all the same"
+    for plan in world.plans:
+        if plan.is_good and not started[last_run(world, plan)]:
+            yield last_run(world, plan), f"the last version of {plan.folder} was never trained"
+
+
+def one_deployment_a_run(world: "World") -> Found:
+    """What passed the gate is loaded once, what did not is never loaded, and no endpoint is left of what is not served."""
+    begun = Counter(run for run, _ in world.vertex.deployments)
+    for run in world.records.values():
+        fate = world.plan_of(run.dataset).fate
+        passed = run.state is not State.REJECTED and fate.ending is Ending.BETTER
+        times = begun.pop(run.id, 0)
+        if not passed and times:
+            yield run.id, f"it is {run.state}, and was deployed {times} times"
+        elif passed and fate.loads and times != 1:
+            yield run.id, f"it was deployed {times} times"
+    for run_id, times in begun.items():
+        yield run_id, f"the ledger does not know it, and it was deployed {times} times"
+    served = {endpoint.run: endpoint.name for endpoint in world.vertex.endpoints()}
+    for run_id, name in served.items():
+        state = world.records[run_id].state if run_id in world.records else "not in the ledger"
+        if state not in _SERVED:
+            yield run_id, f"it is {state}, and {name} is left"
+    for run in world.records.values():
+        if run.state in _SERVED and run.id not in served:
+            yield run.id, f"it is {run.state}, and has no endpoint"
+
+
+def everything_ends(world: "World") -> Found:
+    """Nothing is under way any more; every run has come where it should, and every folder's last drop was answered."""
+    for file in world.state.list("active/"):
+        run_id = file.name.removeprefix("active/")
+        if world.is_swept or run_id in world.records:  # what was begun and cut off is the sweep's to clear away
+            yield run_id, "it is still marked active"
+    for run in world.records.values():
+        if not run.is_settled:
+            yield run.id, f"it stays {run.state} for ever"
+    if world.is_swept:
+        yield from _what_is_left_is_retired(world)
+    finals = {last_run(world, plan) for plan in world.plans}
+    for run in world.records.values():
+        plan = world.plan_of(run.dataset)
+        wanted = plan.fate.state if plan.is_good else State.REJECTED
+        is_replaced = wanted is State.DEPLOYED and run.state is State.RETIRED and run.id not in finals
+        if run.is_settled and run.state is not wanted and not is_replaced:
+            yield run.id, f"it is {run.state}, and should be {wanted}"
+    for plan in world.plans:
+        yield from _last_drop_answered(world, plan)
+
+
+def _what_is_left_is_retired(world: "World") -> Found:
+    for file in world.state.list("retiring/"):
+        yield file.name.removeprefix("retiring/"), "its space still waits for its end"
+    for run in world.records.values():
+        alias = world.alias(run.dataset)
+        if run.state is State.DEPLOYED and alias and alias.run != run.id:
+            yield run.id, "its readers have left it, and it is served for ever"
+
+
+def _last_drop_answered(world: "World", plan: Plan) -> Found:
+    folder, run_id = last_drop(world, plan), last_run(world, plan)
+    run = world.records.get(run_id)
+    if run is None:
+        yield run_id, f"the last version of {plan.folder} has no record"
+        return
+    came_later = run.pins != folder.pins and plan.last > world.state.recorded[run_id]
+    if came_later and f"{run_id}/skipped/{folder.drop}" not in world.bus.outside.events:
+        yield run_id, f"{plan.folder} was dropped again, with the same bytes, and nobody was told"
+    alias = world.alias(plan.folder)
+    if run.state is State.DEPLOYED and (alias is None or alias.run != run_id):
+        yield run_id, f"it is deployed, and the alias points to {alias.run if alias else 'nothing'}"
+
+
+def nothing_is_lost(world: "World") -> Found:
+    """Every step that is news has reached the subscriber outside, and it was told nothing else."""
+    outside = world.bus.outside
+    for run in world.records.values():
+        for step in run.history:
+            event = announcement(as_of(run, step), world.settings.links)
+            if event and event.id not in outside.events:
+                yield run.id, f"nobody was told of {event.id}"
+    for wrong in outside.wrong:
+        yield wrong.partition("/")[0], wrong
+
+
+def history_only_grows(world: "World") -> Found:
+    """Every write of a record continues the one before, by a step that is allowed, and that the job has made, too."""
+    for wrong in world.state.wrong:
+        yield next((run for run in world.records if run in wrong), ""), wrong
+    for job in world.vertex.jobs.values():
+        run = world.records.get(job.run)
+        told = [step.state for step in run.history if step.state in RUN_STATE.values()] if run else []
+        was = iter([RUN_STATE[state] for state in job.course])
+        if any(state not in was for state in told):  # each is looked for after the one before
+            yield job.run, f"the ledger says {' -> '.join(told)}, and its job was {' -> '.join(job.course)}"
+
+
+def nobody_waits_long(world: "World") -> Found:
+    """A run is settled in time, where functions get messages at all."""
+    if world.nature.drop_all:
+        return
+    for run in world.records.values():
+        closed = world.state.closed.get(run.id)
+        if closed is not None and closed > (bound := latest(world, run)):
+            yield run.id, f"it was settled in the second {closed:.0f}, and should have been by {bound:.0f}"
+
+
+def latest(world: "World", run: Run) -> float:
+    """By which second a run must be settled.
+
+    That is three sweeps, what the services take, the settling and five looks of the watcher after the last file of its
+    folder was uploaded or the last fault was over, whichever came later; what froze is delivered anew at once. The first message of a run that is lost costs
+    what the three sweeps are for; each further one costs the patience and another sweep, each tick that is lost another
+    tick.
+    """
+    plan, dropped = world.plan_of(run.dataset), world.bus.dropped
+    faults = [fired.time if fired.kind == "zombie" else fired.over for fired in world.fate.fired]
+    began = max([plan.last, *faults, *(time for time, _ in world.bus.timeouts)])
+    further = max(dropped[run.dataset] - 1, 0) * (world.settings.patience_seconds + PERIODS["sweep"])
+    ticks = sum(period * dropped[schedule] for schedule, period in PERIODS.items())
+    return began + _PROMPT + plan.fate.seconds + world.settings.settle_seconds + _LOOKS + further + ticks
+
+
+def people_are_told_once(world: "World") -> Found:
+    """Every event that has a message is posted, and again only where a fault came between the post and its note."""
+    posts, fired = world.slack.posts, world.fate.fired
+    if not world.nature.drops and not world.nature.drop_all:
+        for event in world.bus.outside.events.values():
+            if message_of(event) and not posts[event.id]:
+                yield event.id, "it was never posted"
+    excused = sum(
+        fault.kind in {"before", "after", "zombie"} or (fault.kind == "lost" and fault.call == "notifier.tell")
+        for fault in fired
+    )
+    extra = posts.total() - len(posts)
+    if extra > excused + len(world.bus.timeouts):
+        [(most, _)] = posts.most_common(1)
+        yield most, f"{extra} posts were repeated, this one most often, and {excused} faults can have caused that"
+    befell = Counter(fault.cause for fault in fired if fault.function == "notify_slack")
+    befell.update(about for _, about in world.bus.timeouts)
+    for message, times in posts.items():
+        if times - 1 > befell[message]:
+            yield message, f"it was posted {times} times, and {befell[message]} faults befell its posting"
+
+
+def nothing_unexpected(world: "World") -> Found:
+    """No function fails with what is no error of ours, and nothing is given up."""
+    for bug in (*world.fleet.bugs, *world.listener.bugs):
+        yield next((run for run in world.records if run in bug), ""), bug
+    for file in world.state.list("aside/"):
+        yield file.name, f"it was set aside: {world.state.read(file.name)[0].decode()[:600]}"
+    if not world.fate.fired:
+        for letter in world.bus.dead:
+            yield letter, "it was put aside as a dead letter"
+
+
+_CHECKS = (
+    one_job_a_version,
+    one_deployment_a_run,
+    everything_ends,
+    nothing_is_lost,
+    history_only_grows,
+    nobody_waits_long,
+    people_are_told_once,
+    nothing_unexpected,
+)
+NAMES = tuple(check.__name__.replace("_", " ") for check in _CHECKS)
+
+
+def violations(world: "World") -> Iterator[Violation]:
+    """Everything that does not hold."""
+    for name, check in zip(NAMES, _CHECKS, strict=True):
+        for about, what in check(world):
+            yield Violation(name, about, what)
