@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint lock clean
+.PHONY: help demo test lint simulate storm lock clean
 
 # List the recipes.
 help:
@@ -33,6 +33,14 @@ lint: $(READY)
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
+
+# Live through a thousand worlds of faults in virtual time (docs/reliability.md): some fifteen minutes.
+simulate: $(READY)
+	@$(BIN)/python tests/faults/reliability.py --write docs/reliability.md
+
+# Kill, flood and cut off the real processes on this machine (docs/reliability.md): some fifty minutes.
+storm: $(READY)
+	@PYTHONPATH=tests $(BIN)/python -m faults.storms all --full --write docs/reliability.md
 
 # Pin the dependencies anew (requirements.txt) after a change to pyproject.toml.
 lock: $(READY)

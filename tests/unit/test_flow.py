@@ -258,6 +258,17 @@ def test_a_job_that_vanished_fails_its_run(world):
     assert (only_run(world).state, only_run(world).fault.code) == (State.FAILED, "NOT_FOUND")
 
 
+def test_a_deployment_is_followed_though_its_job_was_removed(world):
+    world.land(world.put("topics", dataset()))
+    world.react()
+    world.finish_jobs()
+    world.watch()
+    world.tuner.looks.clear()
+    for _ in range(3):
+        world.watch()
+    assert only_run(world).state is State.DEPLOYED
+
+
 def test_a_refused_job_fails_its_run_and_says_why(world):
     world.tuner.refuses = "batch_size must be a power of two"
     world.land(world.put("topics", dataset()))

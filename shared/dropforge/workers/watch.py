@@ -275,4 +275,4 @@ def _is_news(owed: Owed, job: JobState | None) -> bool:
     """
     if owed.state in _WITH_JOB:
         return job is not JobState.WAITING and (job is None or RUN_STATE[job] is not owed.state)
-    return job is not None
+    return job is not None or owed.state is State.DEPLOYING

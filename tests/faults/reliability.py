@@ -1,0 +1,152 @@
+"""Live through everything, and write what came of it into docs/reliability.md: `make simulate`.
+
+.venv/bin/python tests/faults/reliability.py                    all campaigns, and every mutant
+.venv/bin/python tests/faults/reliability.py --write FILE       and put the tables between that file's marks
+"""
+
+import argparse
+import os
+import resource
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from faults.mutants import MUTANTS, Mutant
+from faults.simulate import lived, pairs, say, summed
+from faults.simulator.faults import KINDS
+from faults.simulator.scenarios import Life
+from faults.test_mutants import EVERYWHERE, caught_by
+
+SEED = 1  # of the worlds of one folder
+FOLDERS = 20
+STORIES = 5
+BEGIN, END = "<!-- begin: {} -->\n", "<!-- end: {} -->\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """Many worlds of a kind, and what they are, for people."""
+
+    title: str
+    lives: Callable[[], Sequence[Life]]
+
+
+def many(scenario: str, seeds: int) -> Callable[[], Sequence[Life]]:
+    """Worlds of twenty folders, one a seed."""
+    return lambda: [Life(scenario, seed, FOLDERS) for seed in range(seeds)]
+
+
+def singles(scenario: str) -> Callable[[], Sequence[Life]]:
+    """One run, one fault: of every kind, at every call."""
+
+    def lives() -> Sequence[Life]:
+        calls = len(Life(scenario, SEED, 1).world().calls.names)
+        return [Life(scenario, SEED, 1, ((number, kind),)) for number in range(1, calls + 1) for kind in KINDS]
+
+    return lives
+
+
+CAMPAIGNS = (
+    Campaign("5 % of calls fail, 20 % of messages come twice, 5 % never, 15 % of folders change", many("storm", 1_000)),
+    Campaign("three times as many calls fail, and some are slow", many("hard", 150)),
+    Campaign("80 % of messages come twice within seconds: handlers meet all the time", many("crowded", 150)),
+    Campaign("30 % of messages never come, no call fails", many("lossy", 100)),
+    Campaign("events alone: the sweep does not run, nothing fails", many("events", 100)),
+    Campaign("events alone, 5 % of calls fail", many("events-faulty", 100)),
+    Campaign("events alone, the answer to 10 % of calls is lost", many("events-lost", 100)),
+    Campaign("the sweep alone: no event ever comes", many("sweep", 50)),
+    Campaign("one fault of every kind at every call: a run that ends deployed", singles("calm")),
+    Campaign("... whose deployment fails", singles("calm-deploy-failed")),
+    Campaign("... whose events never come", singles("calm-swept")),
+    Campaign("... whose dataset is renewed, so that its first space is retired", singles("calm-renewed")),
+    Campaign(
+        "two faults, of all kinds, at every pair of calls around submission and deployment",
+        lambda: list(pairs("calm", SEED)),
+    ),
+)
+
+
+def row(campaign: Campaign, processes: int) -> tuple[str, int]:
+    """A campaign as a line of the table, and how many violations there were."""
+    began = time.perf_counter()
+    records = list(lived(campaign.lives(), processes))
+    broken = [past for past in records if past.violations]
+    for past in broken[:STORIES]:
+        say(past.story + "\n")
+    violated = Counter(found.invariant for past in broken for found in past.violations)
+    figures = summed(records)
+    fired = sum(figures["faults"].values())  # type: ignore[attr-defined] - a mapping of counts
+    lost = violated["everything ends"] + violated["nothing is lost"]
+    columns = [
+        *(len(records), figures["folders"], figures["runs"], figures["calls"], fired),
+        *(figures["duplicated"], figures["dropped"], lost),
+        *(violated["one job a version"], violated["one deployment a run"], violated.total()),
+        round(time.perf_counter() - began),
+    ]
+    return f"| {campaign.title} | " + " | ".join(f"{figure:,}" for figure in columns) + " |", violated.total()
+
+
+FIGURES = (
+    *("worlds", "folders", "runs", "calls", "faults", "doubled", "lost on the way"),
+    *("**lost**", "**submitted twice**", "**deployed twice**", "violations in all", "s"),
+)
+HEAD = (f"| what befalls them | {' | '.join(FIGURES)} |", f"|---|{'---:|' * len(FIGURES)}")
+
+
+def campaigns(processes: int) -> Iterator[tuple[str, int]]:
+    """The table of campaigns, line by line, each with its violations."""
+    yield from ((line, 0) for line in HEAD)
+    for campaign in CAMPAIGNS:
+        yield row(campaign, processes)
+    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024
+    yield f"\nPeak memory of a process: {peak:.0f} MiB, {processes} processes.", 0
+
+
+def mutants(processes: int) -> Iterator[tuple[str, int]]:
+    """The table of mutants, line by line, each with whether it survived."""
+    yield from (("| planted bug | caught by |", 0), ("|---|---|", 0))
+
+    def test(mutant: Mutant) -> str:
+        return caught_by(mutant, mutant.tests) or caught_by(mutant, EVERYWHERE)
+
+    with ThreadPoolExecutor(processes) as pool:
+        for mutant, caught in zip(MUTANTS, pool.map(test, MUTANTS), strict=True):
+            yield f"| {mutant.name} | {f'`{caught}`' if caught else '**nothing**'} |", int(not caught)
+
+
+def replaced(text: str, name: str, lines: Sequence[str]) -> str:
+    """A document with the lines between its marks of this name replaced."""
+    begin, end = BEGIN.format(name), END.format(name)
+    before, found, rest = text.partition(begin)
+    _, closed, after = rest.partition(end)
+    if not (found and closed):
+        raise SystemExit(f"the document has no lines {begin.strip()} and {end.strip()}")
+    return f"{before}{begin}\n" + "\n".join(lines) + f"\n\n{end}{after}"
+
+
+def main() -> int:
+    """Live, and tell; 1 where something did not hold."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--write", type=Path, help="the document whose tables are written anew")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    asked = parser.parse_args()
+    violations = 0
+    for name, table in (("simulated", campaigns), ("mutants", mutants)):
+        lines = []
+        for line, wrong in table(asked.processes):
+            say(line)
+            lines.append(line)
+            violations += wrong
+        if asked.write:
+            asked.write.write_text(replaced(asked.write.read_text("utf-8"), name, lines), "utf-8")
+    return int(violations > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
