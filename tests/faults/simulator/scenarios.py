@@ -32,16 +32,20 @@ _FAITHFUL = Nature(drops=0)  # every message arrives
 _UNSWEPT = replace(CALM, without={"sweep"})
 CROWDED = Nature(duplicates=0.8, repeats=(0, 15), latency=2)  # handlers of one event, and ticks, meet all the time
 SCENARIOS: Mapping[str, Scenario] = {
+    # One call in twenty fails, one message in five comes twice and one in twenty never, folders change meanwhile.
     "storm": Scenario(rates=STORMY),
     "hard": Scenario(rates={kind: 3 * rate for kind, rate in STORMY.items()} | {"slow": 0.02}),
     "crowded": Scenario(CROWDED, STORMY),
     "faithful": Scenario(_FAITHFUL),
     "faulty": Scenario(_FAITHFUL, STORMY),
+    # Messages are lost, and no call fails.
     "lossy": Scenario(Nature(drops=0.3)),
+    # Each way home without the other: two that heal each other hide each other's faults.
     "events": Scenario(replace(_FAITHFUL, without={"sweep"})),
     "events-lost": Scenario(_UNSWEPT, {"lost": 0.1}),
     "events-faulty": Scenario(_UNSWEPT, STORMY),
     "sweep": Scenario(Nature(drop_all=True, drops=0)),
+    # One run and nothing else, for single faults and pairs of them.
     "calm": Scenario(CALM),
     "calm-renewed": Scenario(replace(CALM, renewed=True)),
     "calm-withheld": Scenario(replace(CALM, ends=State.WITHHELD)),

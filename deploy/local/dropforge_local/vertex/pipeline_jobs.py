@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -30,17 +31,22 @@ OUTPUT_ONLY = (
 
 @dataclass
 class Quotas:
-    """Limits of each project and location: https://cloud.google.com/vertex-ai/docs/quotas."""
+    """Limits of each project and location: https://cloud.google.com/vertex-ai/docs/quotas.
+
+    A rehearsal that has no minute to spare lets one last `seconds_of_a_minute`.
+    """
 
     concurrent_jobs: int = 300
     submissions_per_minute: int = 60
+    seconds_of_a_minute: int = 60
 
 
 class PipelineJobs:
-    """Calls `changed` when there may be something to run or to stop."""
+    """Calls `changed` when there may be something to run or to stop. `refused` counts by quota what was beyond it."""
 
     def __init__(self, state: State, operations: Operations, quotas: Quotas, changed: Callable[[], None]) -> None:
         self.quotas = quotas
+        self.refused = Counter[str]()
         self._changed = changed
         self._state = state
         self._operations = operations
@@ -119,14 +125,14 @@ class PipelineJobs:
 
     def _check_quotas(self, collection: str) -> None:
         if self._state.count(collection, states=lifecycle.UNFINISHED) >= self.quotas.concurrent_jobs:
+            self.refused["concurrent_jobs"] += 1
             raise ApiError(
                 Status.RESOURCE_EXHAUSTED,
                 f"Quota exceeded: {self.quotas.concurrent_jobs} concurrent pipeline runs. Wait until one has ended.",
             )
-        if (
-            self._state.count_created_since(collection, timestamp(time.time() - 60))
-            >= self.quotas.submissions_per_minute
-        ):
+        a_minute_ago = timestamp(time.time() - self.quotas.seconds_of_a_minute)
+        if self._state.count_created_since(collection, a_minute_ago) >= self.quotas.submissions_per_minute:
+            self.refused["submissions_per_minute"] += 1
             raise ApiError(
                 Status.RESOURCE_EXHAUSTED,
                 f"Quota exceeded: {self.quotas.submissions_per_minute} pipeline job submissions a minute. Try again later.",

@@ -75,18 +75,19 @@ async def health(_: Request) -> Response:
 
 
 async def status(request: Request) -> Response:
-    """How many jobs are in each state, and how many operations are under way."""
+    """How many jobs are in each state, how many operations are under way, how many submissions were beyond a quota."""
     vertex = vertex_of(request)
     return JSONResponse(
         {
             "pipeline_jobs": vertex.state.count_states(),
             "operations": len(vertex.state.pending_operations()),
+            "refused": dict(vertex.jobs.refused),
         }
     )
 
 
 async def change_quotas(request: Request) -> Response:
-    """Set `concurrent_jobs` and `submissions_per_minute`, each optional, until the server stops; answer both."""
+    """Set some of the `Quotas` until the server stops; answer all."""
     quotas = vertex_of(request).jobs.quotas
     for name, limit in wire.parse_json(await request.body()).items():
         if name not in vars(quotas) or not isinstance(limit, int) or limit < 0:
