@@ -22,11 +22,11 @@ from faults.simulate import lived, pairs, say, summed
 from faults.simulator.faults import KINDS
 from faults.simulator.scenarios import Life
 from faults.test_mutants import EVERYWHERE, caught_by
+from support.written import write
 
 SEED = 1  # of the worlds of one folder
 FOLDERS = 20
 STORIES = 5
-BEGIN, END = "<!-- begin: {} -->\n", "<!-- end: {} -->\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,16 +120,6 @@ def mutants(processes: int) -> Iterator[tuple[str, int]]:
             yield f"| {mutant.name} | {f'`{caught}`' if caught else '**nothing**'} |", int(not caught)
 
 
-def replaced(text: str, name: str, lines: Sequence[str]) -> str:
-    """A document with the lines between its marks of this name replaced."""
-    begin, end = BEGIN.format(name), END.format(name)
-    before, found, rest = text.partition(begin)
-    _, closed, after = rest.partition(end)
-    if not (found and closed):
-        raise SystemExit(f"the document has no lines {begin.strip()} and {end.strip()}")
-    return f"{before}{begin}\n" + "\n".join(lines) + f"\n\n{end}{after}"
-
-
 def main() -> int:
     """Live, and tell; 1 where something did not hold."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -144,7 +134,7 @@ def main() -> int:
             lines.append(line)
             violations += wrong
         if asked.write:
-            asked.write.write_text(replaced(asked.write.read_text("utf-8"), name, lines), "utf-8")
+            write(asked.write, name, lines)
     return int(violations > 0)
 
 

@@ -6,6 +6,7 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from faults.storms.listener import Listener
 from faults.storms.register import SIZE, SMALL, STORMS
 from faults.storms.stack import stormy_stack
+from support.written import write
 
 
 def main() -> int:
@@ -23,8 +25,10 @@ def main() -> int:
     parser.add_argument("--size", type=int, help="how many folders, kills, ... instead of the usual number")
     parser.add_argument("--full", action="store_true", help="at full size, instead of the size of the test run")
     parser.add_argument("--dir", type=Path, help="keep the stacks' folders below this one")
+    parser.add_argument("--write", type=Path, help="the document whose table is written anew")
     options = parser.parse_args()
     wrong = 0
+    rows = ["| storm | what happens | figures | s |", "|---|---|---|---:|"]
     for name in STORMS if options.name == "all" else [options.name]:
         sizes: dict[str, Any] = {} if options.full else dict(SMALL[name])
         if options.size:
@@ -45,7 +49,29 @@ def main() -> int:
                 told["retried"] = stack.log_lines("event.retried")
                 told["seconds"] = round(time.monotonic() - began, 1)
         print(json.dumps(told), flush=True)  # noqa: T201 - a command prints
+        rows.append(_row(name, told))
+    if options.write:
+        write(options.write, "storms", rows)
     return wrong
+
+
+def _row(name: str, told: Mapping[str, Any]) -> str:
+    """A storm as a line of the table."""
+    what = (inspect.getdoc(STORMS[name]) or "").partition("\n")[0]
+    figures = {key: value for key, value in told.items() if key not in {"storm", "seconds"}}
+    return f"| {name} | {what} | {_in_words(figures)} | {told['seconds']:,.0f} |"
+
+
+def _in_words(figures: Mapping[str, Any]) -> str:
+    """Figures on one line: `jobs 50, answers (200: 5,000)`."""
+    return ", ".join(
+        f"{key.replace('_', ' ')} ({_in_words(value)})"
+        if isinstance(value, Mapping)
+        else f"{key.replace('_', ' ')} {value:,}"
+        if isinstance(value, int | float)
+        else f"{key.replace('_', ' ')} {value}"
+        for key, value in figures.items()
+    )
 
 
 if __name__ == "__main__":
