@@ -62,16 +62,15 @@ def _row(name: str, told: Mapping[str, Any]) -> str:
     return f"| {name} | {what} | {_in_words(figures)} | {told['seconds']:,.0f} |"
 
 
-def _in_words(figures: Mapping[str, Any]) -> str:
-    """Figures on one line: `jobs 50, answers (200: 5,000)`."""
-    return ", ".join(
-        f"{key.replace('_', ' ')} ({_in_words(value)})"
-        if isinstance(value, Mapping)
-        else f"{key.replace('_', ' ')} {value:,}"
-        if isinstance(value, int | float)
-        else f"{key.replace('_', ' ')} {value}"
-        for key, value in figures.items()
-    )
+def _in_words(figures: Mapping[Any, Any]) -> str:
+    """Figures on one line: `jobs 50, answers (200 5,000)`."""
+    return ", ".join(f"{str(key).replace('_', ' ')} {_figure(value)}" for key, value in figures.items())
+
+
+def _figure(value: object) -> str:
+    if isinstance(value, Mapping):
+        return f"({_in_words(value)})"
+    return f"{value:,}" if isinstance(value, int | float) else str(value)
 
 
 if __name__ == "__main__":
