@@ -1,6 +1,6 @@
 """Dead letters: events that could not be handled, kept with the reason until somebody has dealt with them.
 
-    aside/WORKER/EVENT.json   in the state bucket: what a worker gave up, and why
+    aside/FUNCTION/EVENT.json   in the state bucket: what a function gave up, and why
 
 What ends a function without a word (no memory, no time) Pub/Sub gives up by itself: it lies on the dead-letter
 subscriptions (`adapters/google/undelivered.py`), without a reason.
@@ -29,7 +29,7 @@ class DeadLetter:
     """An event that nobody could handle.
 
     Attributes:
-        worker: Who was to handle it.
+        function: Which was to handle it.
         id: The message's id.
         type: The CloudEvents type of the delivery: a Pub/Sub message or an object that was finalized.
         source: Where it came from.
@@ -39,7 +39,7 @@ class DeadLetter:
         data: What was delivered.
     """
 
-    worker: str
+    function: str
     id: str
     type: str
     source: str
@@ -50,8 +50,8 @@ class DeadLetter:
 
     @property
     def name(self) -> str:
-        """What people call it: `WORKER/ID`, with nothing that a shell or a terminal would take for its own."""
-        return f"{self.worker}/{quote(self.id, safe='')}"
+        """What people call it: `FUNCTION/ID`, with nothing that a shell or a terminal would take for its own."""
+        return f"{self.function}/{quote(self.id, safe='')}"
 
     def event(self) -> Event | None:
         """The event of ours that it carries; None for a tick or an object's, which the next sweep makes good.
@@ -86,15 +86,15 @@ class DeadLetters(Protocol):
 
 
 class SetAside:
-    """The dead letters of workers, in the state bucket."""
+    """What functions gave up, in the state bucket."""
 
     def __init__(self, state: ObjectStore) -> None:
         self._state = state
 
-    def keep(self, event: CloudEvent, worker: str, error: Exception) -> None:
+    def keep(self, event: CloudEvent, function: str, error: Exception) -> None:
         """Set an event aside, once however often it is delivered."""
         letter = DeadLetter(
-            worker=worker,
+            function=function,
             id=str(event["id"]),
             type=str(event["type"]),
             source=str(event["source"]),

@@ -42,6 +42,7 @@ def deliver(event: CloudEvent, *, read: Callable[[CloudEvent], Incoming], work: 
     with bound_contextvars(event_id=event["id"], worker=work.__name__):
         made = bootstrap.ports()
         age = _age(event)
+        function = made.settings.function or work.__name__
         try:
             incoming = read(event)
             if isinstance(incoming, Tick) and age > made.settings.patience:
@@ -51,11 +52,11 @@ def deliver(event: CloudEvent, *, read: Callable[[CloudEvent], Incoming], work: 
         except Permanent as error:
             name: Name = "event.unreadable" if isinstance(error, Unreadable) else "event.given_up"
             log.error(name, error=type(error).__name__, reason=str(error))
-            SetAside(made.state).keep(event, work.__name__, error)
+            SetAside(made.state).keep(event, function, error)
         except Exception as error:
             if age > made.settings.gives_up_after:
                 log.exception("event.given_up", reason="too old to be tried again")
-                SetAside(made.state).keep(event, work.__name__, error)
+                SetAside(made.state).keep(event, function, error)
                 return
             if isinstance(error, Transient):
                 log.warning("event.retried", error=type(error).__name__, reason=str(error))

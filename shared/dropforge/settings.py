@@ -84,6 +84,7 @@ class Settings:
         settle_seconds: How long a folder must be quiet before it counts as complete.
         incomplete_after_seconds: How long a folder may wait for missing files until somebody is told.
         patience_seconds: How long a sweep leaves things to events; longer than any function may run.
+        function: The function that runs, as the functions framework tells it; empty where none does.
         timeout_seconds: How long a function may run, as Cloud Run tells it.
         give_up_seconds: How old an event may grow until what keeps failing is set aside.
         operator: The operator's file.
@@ -99,6 +100,7 @@ class Settings:
     settle_seconds: float
     incomplete_after_seconds: float
     patience_seconds: float
+    function: str
     timeout_seconds: float
     give_up_seconds: float
     operator: Operator
@@ -157,6 +159,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         settle_seconds=_seconds(env, "DROPFORGE_SETTLE_SECONDS", default=10, most=300),
         incomplete_after_seconds=_seconds(env, "DROPFORGE_INCOMPLETE_AFTER_SECONDS", default=3600, most=604_800),
         patience_seconds=_seconds(env, "DROPFORGE_PATIENCE_SECONDS", default=600, most=86_400),
+        function=env.get("FUNCTION_TARGET", ""),
         timeout_seconds=_seconds(env, "CLOUD_RUN_TIMEOUT_SECONDS", default=300, most=3600),
         give_up_seconds=_seconds(env, "DROPFORGE_GIVE_UP_SECONDS", default=43_200, most=604_800),
         operator=operator(env),

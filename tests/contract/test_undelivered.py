@@ -51,7 +51,7 @@ def project(clients, pubsub_host, monkeypatch):
 def test_a_message_that_was_given_up_is_found_until_it_is_taken_away(project):
     first = Undelivered(project)
     [letter] = first.letters()
-    assert (letter.worker, letter.error) == ("submit_tuning", "Undelivered")
+    assert (letter.function, letter.error) == ("submit_tuning", "Undelivered")
     assert "5 deliveries" in letter.reason
     assert letter.event() == EVENT
     first.give_back()

@@ -141,7 +141,7 @@ class TestCommand:
         data, attributes = wire.publishable(validated)
         world.undelivered.kept.append(
             DeadLetter(
-                worker="notify_slack",
+                function="notify_slack",
                 id="4713",
                 type=event["type"],
                 source="s",
@@ -179,7 +179,7 @@ class TestCommand:
         shown = self.said("show", "notify_slack/4713")
         assert f"dropforge.dataset.validated.v1 {validated.id}" in shown
         assert "nothing that can be read" in self.said("show", "deploy_model/4712")
-        assert json.loads(self.said("show", "submit_tuning/4711", "--json"))["worker"] == "submit_tuning"
+        assert json.loads(self.said("show", "submit_tuning/4711", "--json"))["function"] == "submit_tuning"
 
     @pytest.mark.usefixtures("letters")
     def test_those_that_can_be_retried_are_and_the_others_stay(self, world, validated):

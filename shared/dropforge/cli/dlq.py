@@ -45,7 +45,7 @@ class _Found:
 
 @contextmanager
 def _found(made: Ports) -> Iterator[list[_Found]]:
-    """All dead letters: those that workers set aside, and those that Pub/Sub gave up."""
+    """All dead letters: those that functions set aside, and those that Pub/Sub gave up."""
     aside, undelivered = SetAside(made.state), made.undelivered
     try:
         yield [_Found(letter, lying) for lying in (aside, undelivered) for letter in lying.letters()]
@@ -87,7 +87,7 @@ def show(name: Annotated[str, typer.Argument(metavar="NAME")], *, as_json: AsJso
     sheet.add_column(overflow="fold")
     content = wire.encode(letter.data).decode()
     for label, value in (
-        ("worker", letter.worker),
+        ("function", letter.function),
         ("event", letter.id),
         ("type", letter.type),
         ("source", letter.source),

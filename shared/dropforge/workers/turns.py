@@ -39,6 +39,8 @@ class Turns:
             name: A record's name; unique.
         """
         waiting = sorted(records, key=name)
+        if not waiting:
+            return
         bookmark = self.ledger.bookmark(self.worker)
         start = crc32(self.tick.encode()) % max(len(waiting), 1)
         if bookmark:

@@ -83,7 +83,7 @@ class Undelivered:
 def _letter(message: Any, subscription: str) -> DeadLetter:  # noqa: ANN401 - Google's client has no types
     attributes = dict(message.attributes)
     return DeadLetter(
-        worker=subscription.rpartition("/")[2].removeprefix(_PREFIX),
+        function=subscription.rpartition("/")[2].removeprefix(_PREFIX),
         id=str(message.message_id),
         type="google.cloud.pubsub.topic.v1.messagePublished",
         source=f"//pubsub.googleapis.com/{subscription}",
