@@ -26,7 +26,7 @@ demo: $(READY)
 
 # Check style and types, then run every test.
 test: lint
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # Check style and types only.
 lint: $(READY)
