@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from dropforge import wire
 from dropforge.domain.errors import Conflict, Contended, Missing
-from dropforge.domain.spaces import Alias, moved, without_previous
+from dropforge.domain.spaces import Alias, confirmed, moved, without_previous
 from dropforge.ledger import RETIRING
 from dropforge.ports import NEW, ObjectStore
 
@@ -51,6 +51,16 @@ class Aliases:
         The space that is left without readers by it is marked first: forgotten, it would bill for ever.
         """
         return self._change(to.dataset, lambda stored: moved(stored, to), joining=to)
+
+    def confirm(self, dataset: str, run_id: str) -> bool:
+        """Whether readers are pointed to a run's space; if so the alias is written anew.
+
+        Whoever is about to move it, and has marked this space as left, then loses the race and marks it again.
+        """
+        alias = self.of(dataset)
+        if alias is None or alias.run != run_id:
+            return False
+        return self._change(dataset, lambda stored: confirmed(stored, run_id)).run == run_id
 
     def forget_previous(self, dataset: str, run_id: str) -> Alias | None:
         """Take a run's space out of its dataset's alias, so that no rollback leads to it; gives the alias as it stands."""

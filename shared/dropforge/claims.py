@@ -8,10 +8,10 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
-from urllib.parse import quote
 
 from dropforge import wire
 from dropforge.domain.errors import Conflict, Missing, Unavailable
+from dropforge.domain.text import as_name
 from dropforge.ports import NEW, Clock, ObjectStore
 
 _TRIES = 4
@@ -95,4 +95,4 @@ class Claims:
 
 
 def _path(name: str) -> str:
-    return "claims/" + quote(name, safe="")
+    return "claims/" + as_name(name)

@@ -14,10 +14,10 @@ from urllib.parse import quote
 from cloudevents.http import CloudEvent
 
 from dropforge import wire
-from dropforge.domain.errors import Conflict, Missing
+from dropforge.domain.errors import Conflict, Missing, Unreadable
 from dropforge.domain.events import Event
 from dropforge.domain.text import printable, shortened
-from dropforge.logs import isolated
+from dropforge.logs import log
 from dropforge.ports import NEW, EventBus, ObjectStore
 
 _ASIDE = "aside/"
@@ -59,10 +59,10 @@ class DeadLetter:
         Raises:
             Unreadable: It carries none that this version knows.
         """
+        if self.type == wire.FINALIZED:
+            return None
         delivered = CloudEvent({"type": self.type, "source": self.source, "id": self.id}, self.data)
-        if wire.is_message(delivered) and not wire.is_tick(delivered):
-            return wire.domain_event(delivered)
-        return None
+        return None if wire.is_tick(delivered) else wire.domain_event(delivered)
 
 
 class DeadLetters(Protocol):
@@ -111,12 +111,15 @@ class SetAside:
     def letters(self) -> Iterator[DeadLetter]:
         """See `DeadLetters.letters`."""
         for file in self._state.list(_ASIDE):
-            with isolated(object=file.name):
-                try:
-                    data, _ = self._state.read(file.name)
-                except Missing:  # dealt with meanwhile
-                    continue
-                yield wire.decode(data, DeadLetter, file.name)
+            try:
+                data, _ = self._state.read(file.name)
+                letter = wire.decode(data, DeadLetter, file.name)
+            except Missing:  # dealt with meanwhile
+                continue
+            except Unreadable as error:
+                log.error("record.failed", object=file.name, reason=str(error))
+                continue
+            yield letter
 
     def remove(self, letter: DeadLetter) -> None:
         """See `DeadLetters.remove`."""

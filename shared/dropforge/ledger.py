@@ -15,12 +15,12 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from urllib.parse import quote, unquote
 
 from dropforge import wire
 from dropforge.domain.errors import Conflict, Contended, Missing
 from dropforge.domain.files import StoredFile
 from dropforge.domain.runs import Run, State
+from dropforge.domain.text import as_name
 from dropforge.logs import isolated
 from dropforge.ports import NEW, ObjectStore
 
@@ -161,11 +161,11 @@ class Ledger:
 
         A run without a marker has been told of, unless it is still in flight: its marker is then made again.
         """
-        if run.state is State.RETIRED:
-            return len(run.history) - self._is_there(RETIRING + run.id)
         marker = self._find(_ACTIVE + run.id)
         if marker:
             return _owed(marker).told
+        if run.state is State.RETIRED:
+            return len(run.history) - self._is_there(RETIRING + run.id)
         if run.is_settled:
             return len(run.history)
         self.begin(_intent(run))
@@ -197,7 +197,9 @@ class Ledger:
 
     def settle(self, run: Run) -> None:
         """Say that nothing is owed for a settled run any more."""
-        self._state.delete((RETIRING if run.state is State.RETIRED else _ACTIVE) + run.id)
+        self._state.delete(_ACTIVE + run.id)
+        if run.state is State.RETIRED:
+            self._state.delete(RETIRING + run.id)
 
     def forget(self, intent: Intent) -> None:
         """Remove the marker of a run that was begun and never recorded, unless it has been recorded meanwhile."""
@@ -228,24 +230,21 @@ class Ledger:
 
     def note_intake(self, dataset: str, drop: str) -> None:
         """Remember that this drop of a dataset needs no further look."""
-        self._state.write(_INTAKE + quote(dataset, safe=""), drop.encode(), replacing=None, metadata={"drop": drop})
+        self._state.write(_INTAKE + as_name(dataset), drop.encode(), replacing=None, metadata={"drop": drop})
 
     def intakes(self) -> dict[str, str]:
-        """For every dataset the drop that was last taken in."""
-        return {
-            unquote(file.name.removeprefix(_INTAKE)): file.metadata.get("drop", "")
-            for file in self._state.list(_INTAKE)
-        }
+        """For every dataset, named `as_name`, the drop that was last taken in."""
+        return {file.name.removeprefix(_INTAKE): file.metadata.get("drop", "") for file in self._state.list(_INTAKE)}
 
     # Notices and bookmarks
 
     def is_said(self, notice: str) -> bool:
         """Whether a notice was published before."""
-        return self._is_there(_SAID + quote(notice, safe=""))
+        return self._is_there(_SAID + as_name(notice))
 
     def note_said(self, notice: str) -> None:
         """Remember that a notice was published."""
-        self._state.write(_SAID + quote(notice, safe=""), b"", replacing=None)
+        self._state.write(_SAID + as_name(notice), b"", replacing=None)
 
     def bookmark(self, worker: str) -> str:
         """The record at which a worker ran out of time; empty when it came to the end."""
@@ -295,11 +294,16 @@ class Ledger:
 
 
 def _owed(marker: StoredFile) -> Owed:
+    """What a marker says; one that cannot be read says nothing, and its run is looked at whole."""
     noted = marker.metadata
-    begun = datetime.fromisoformat(noted["begun"]) if "begun" in noted else marker.updated
-    state = State(noted["state"]) if "state" in noted else None
+    try:
+        begun = datetime.fromisoformat(noted["begun"])
+        told = int(noted.get("told", "0"))
+        state = State(noted["state"]) if "state" in noted else None
+    except (KeyError, ValueError):
+        begun, told, state = marker.updated, 0, None
     waits = state is not None and noted.get("waits") == state.value
-    return Owed(marker.name.removeprefix(_ACTIVE), begun, marker.updated, int(noted.get("told", "0")), state, waits)
+    return Owed(marker.name.removeprefix(_ACTIVE), begun, marker.updated, told, state, waits)
 
 
 def _intent(run: Run) -> Intent:

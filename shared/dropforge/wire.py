@@ -24,6 +24,9 @@ from dropforge.reports.summary import COMMAND
 
 Record = TypeVar("Record")
 
+PUBLISHED = "google.cloud.pubsub.topic.v1.messagePublished"  # the types of Google's events
+FINALIZED = "google.cloud.storage.object.v1.finalized"
+
 _TYPES: Mapping[str, type[Event]] = {event.TYPE: event for event in EVERY_TYPE}
 _ENVELOPE = frozenset({"id", "time"})
 _encoder = msgspec.json.Encoder(order="deterministic")
@@ -91,11 +94,6 @@ def read_message(data: bytes, attributes: Mapping[str, str]) -> Event:
         raise Unreadable(f"a {kind} that does not hold what it promises: {_reason(error)}") from error
 
 
-def is_message(event: CloudEvent) -> bool:
-    """Whether the event is a Pub/Sub message, be it readable or not."""
-    return str(event["type"]) == "google.cloud.pubsub.topic.v1.messagePublished"
-
-
 def is_tick(event: CloudEvent) -> bool:
     """Whether a Pub/Sub message is a scheduler's.
 
@@ -161,6 +159,12 @@ def publishable(event: Event) -> tuple[bytes, dict[str, str]]:
 def encode(record: object) -> bytes:
     """A record of ours as JSON, keys in a fixed order."""
     return _encoder.encode(record)
+
+
+def as_text(record: object) -> str:
+    """A record of ours as JSON to be printed: what a terminal would obey is written as an escape."""
+    text = encode(record).decode()
+    return text if text.isprintable() else "".join(map(_escaped, text))
 
 
 def decode(data: bytes, kind: type[Record], what: str) -> Record:

@@ -136,3 +136,23 @@ def test_the_same_bytes_dropped_again_during_tuning_are_skipped(world):
         world.react()
     assert len(world.tuner.jobs) == 1
     assert len(world.published(events.DatasetSkipped)) == 1
+
+
+def test_a_drop_that_takes_a_file_away_is_the_newer_one(world):
+    def home():
+        world.react()
+        world.finish_jobs()
+        for _ in range(5):
+            world.watch()
+
+    extra = {"validation_label.tsv": b"query-id\tcorpus-id\tscore\nq1\td1\t1\nq2\td2\t1\nq3\td3\t1\n"}
+    world.land(world.put("topics", FILES | extra))
+    home()
+    [first] = runs(world)
+    world.drop.delete("datasets/topics/validation_label.tsv")
+    world.clock.advance(601)
+    world.sweep()
+    home()
+    [second] = [run for run in runs(world) if run.id != first.id]
+    assert (second.state, second.serving.current) == (State.DEPLOYED, True)
+    assert world.aliases.of("topics").run == second.id

@@ -8,6 +8,7 @@ from support.data import dataset
 from support.world import World
 
 from dropforge.domain import events
+from dropforge.domain.errors import Exhausted, Unavailable
 from dropforge.domain.jobs import JobState
 from dropforge.domain.runs import STUCK_AFTER, State
 from dropforge.ledger import Intent
@@ -305,3 +306,102 @@ def test_a_folder_taken_in_costs_the_sweep_no_further_look(world):
     before = len(world.bus.published)
     assert world.sweep().why == "repaired 0"
     assert len(world.bus.published) == before
+
+
+@pytest.mark.parametrize("noted", [{"state": "archived"}, {"told": "many"}, {"begun": "yesterday"}])
+def test_a_marker_that_cannot_be_read_hides_no_other_run(world, noted):
+    for name in ("alpha", "beta"):
+        world.land(world.put(name, dataset()))
+    world.react()
+    [alpha, beta] = [summary.id for summary in world.ledger.summaries()]
+    world.state.annotate(f"active/{alpha}", noted)
+    world.finish_jobs()
+    for _ in range(5):
+        world.watch()
+    swept(world)
+    for _ in range(5):
+        world.watch()
+    assert {world.ledger.load(run).state for run in (alpha, beta)} == {State.DEPLOYED}
+
+
+def test_a_listing_of_jobs_that_fails_does_not_keep_deployments_from_being_followed(world):
+    world.land(world.put("alpha", dataset()))
+    world.react()
+    world.finish_jobs()
+    world.watch()
+    world.land(world.put("beta", dataset()))
+    world.react()
+
+    def refused(_):
+        raise Unavailable("the service did not answer")
+
+    world.tuner.states = refused
+    for _ in range(3):
+        world.watch()
+    states = {summary.dataset: summary.state for summary in world.ledger.summaries()}
+    assert states == {"alpha": State.DEPLOYED, "beta": State.SUBMITTED}
+
+
+def test_a_retirement_is_told_after_the_deployment_and_leaves_nothing_behind(world):
+    first, _ = renewed(world)
+    run = world.ledger.load(first)
+    world.ledger.begin(Intent(first, "topics", run.started))  # as if nothing of it had been told
+    for _ in range(4):
+        swept(world, after=25 * 3600)
+    assert world.ledger.load(first).state is State.RETIRED
+    assert first not in {owed.run for owed in world.ledger.active()}
+    told = [event.id for event in world.bus.published if event.id.startswith(first)]
+    assert told.index(f"{first}/retired") > len(told) - 1 - told[::-1].index(f"{first}/deployed")
+    before = len(world.bus.published)
+    swept(world)
+    world.watch()
+    assert len(world.bus.published) == before
+
+
+def test_a_space_that_is_being_left_just_now_is_not_forgotten(world):
+    deploy(world)
+    first = only_run(world).id
+    alias = world.aliases.of("topics")
+    write, swept_meanwhile = world.state.write, []
+
+    def swept_before_the_alias_moves(name, data, *, replacing, metadata=None):
+        if name == "aliases/topics.json" and not swept_meanwhile:
+            swept_meanwhile.append(name)
+            swept(world, after=25 * 3600)  # it finds the mark, and the alias where it was
+        return write(name, data, replacing=replacing, metadata=metadata)
+
+    world.state.write = swept_before_the_alias_moves
+    world.aliases.move(replace(alias, run="topics-0123456789ab", dropped_at=alias.dropped_at + timedelta(hours=1)))
+    assert [left.run for left in world.aliases.left()] == [first]
+
+
+@pytest.mark.parametrize("state", ["waiting", "succeeded"])
+def test_a_run_that_waits_for_too_long_is_told_of(world, state):
+    world.land(world.put("topics", dataset()))
+    if state == "waiting":
+        world.tuner.submit = lambda order: _raise(Exhausted("no quota"))
+        world.react()
+    else:
+        world.react()
+        world.finish_jobs()
+        world.host.create_endpoint = lambda *_: _raise(Unavailable("no rights"))
+        world.perform(watch, world.tick("watch"))
+    swept(world, after=7 * 3600)
+    swept(world)
+    assert [event.run for event in world.published(events.RunStuck)] == [only_run(world).id]
+
+
+def _raise(error):
+    raise error
+
+
+@pytest.mark.parametrize("name", ["数据" * 90, "📦" * 60])
+def test_a_folder_with_a_long_name_is_told_of_once(world, name):
+    world.put(name, dataset())
+    swept(world)
+    swept(world)
+    [told] = world.published(events.DatasetMisnamed)
+    assert len(told.id.encode()) < 1_024
+    world.react()
+    assert len(world.notifier.told) == 1
+    assert all(len(file.name.encode()) < 1_024 for file in world.state.list(""))

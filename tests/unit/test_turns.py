@@ -52,3 +52,12 @@ def test_a_tick_that_runs_out_of_time_stops_and_the_next_goes_on_there(world):
 def test_a_bookmark_of_a_record_that_is_gone_stands_for_the_next(world):
     world.ledger.set_bookmark("worker", "record-3x")
     assert taken(world, "watch/1")[0] == "record-4"
+
+
+def test_a_record_that_ends_the_function_is_the_first_only_once(world):
+    world.ledger.set_bookmark("worker", "record-3")
+    firsts = set()
+    for tick in range(20):
+        turns = Turns("worker", f"watch/{tick}", world.clock.now() + timedelta(hours=1), world.ledger, world.clock)
+        firsts.add(next(turns.of(RECORDS, str)))  # and then the function is killed
+    assert len(firsts) > 3

@@ -58,7 +58,7 @@ def show_all(*, as_json: AsJson = False) -> None:
     with _found(connect()) as found:
         letters = sorted((each.letter for each in found), key=lambda letter: (letter.time, letter.name))
     if as_json:
-        typer.echo(wire.encode([wire.as_json(letter) | {"name": letter.name} for letter in letters]))
+        typer.echo(wire.as_text([wire.as_json(letter) | {"name": letter.name} for letter in letters]))
         return
     if not letters:
         typer.echo("No dead letters.")
@@ -80,12 +80,12 @@ def show(name: Annotated[str, typer.Argument(metavar="NAME")], *, as_json: AsJso
     with _found(connect()) as found:
         [letter] = [each.letter for each in _named(found, [name])]
     if as_json:
-        typer.echo(wire.encode(letter))
+        typer.echo(wire.as_text(letter))
         return
     sheet = Table(box=None, show_header=False, pad_edge=False)
     sheet.add_column(style="dim", no_wrap=True)
     sheet.add_column(overflow="fold")
-    content = wire.encode(letter.data).decode()
+    content = wire.as_text(letter.data)
     for label, value in (
         ("function", letter.function),
         ("event", letter.id),

@@ -27,6 +27,9 @@ def connect() -> bootstrap.Ports:
             ) from error
         os.environ.update((name, value) for name, _, value in (line.partition("=") for line in lines))
     require_running()
+    from dropforge import logs  # noqa: PLC0415 - a check of a folder here starts faster without it
+
+    logs.set_up()
     return bootstrap.Ports(settings.load())
 
 

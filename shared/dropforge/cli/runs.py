@@ -40,7 +40,7 @@ def runs(*, as_json: AsJson = False) -> None:
     """List every run, the newest first."""
     found = sorted(connect().ledger.summaries(), key=lambda run: run.started, reverse=True)
     if as_json:
-        typer.echo(wire.encode(found))
+        typer.echo(wire.as_text(found))
         return
     if not found:
         typer.echo("No run yet. Drop a dataset folder into the bucket, under datasets/NAME/.")
@@ -65,7 +65,7 @@ def show(
     if found is None:
         raise Missing(f"there is no run and no dataset {run}: `dropforge runs` lists them")
     if as_json:
-        typer.echo(wire.encode(found))
+        typer.echo(wire.as_text(found))
     else:
         console().print(_sheet(found))
 

@@ -77,7 +77,7 @@ def stuck(run: Run, links: Links) -> RunStuck:
 def unowned(endpoint: str, run: Run | None, *, dataset: str, at: datetime) -> EndpointUnowned:
     """An endpoint for which no run accounts; `run` is the one that its labels name."""
     return EndpointUnowned(
-        id=f"unowned/{endpoint.rpartition('/')[2]}",
+        id=f"unowned/{endpoint.rpartition('/')[2]}/{at:%Y%m%dT%H%M%S}",
         time=at,
         dataset=dataset,
         endpoint=endpoint,
@@ -89,7 +89,7 @@ def unowned(endpoint: str, run: Run | None, *, dataset: str, at: datetime) -> En
 def retiring(dataset: str, run_id: str, base: BaseModel) -> BaseModelRetiring:
     """The end of the base model that a dataset's readers depend on is near."""
     return BaseModelRetiring(
-        id=f"{dataset}/retiring/{base.id}",
+        id=f"{dataset}/retiring/{base.id}/{base.retires}",
         time=datetime.combine(base.retires - SOON, time(), UTC),
         dataset=dataset,
         base_model=base.id,

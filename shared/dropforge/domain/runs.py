@@ -74,6 +74,8 @@ _JUDGED = frozenset({State.WITHHELD, State.DEPLOYING, State.DEPLOY_FAILED})
 _AT_FAULT = frozenset({State.FAILED, State.DEPLOY_FAILED})
 # How long a run may stand in a state until people are told of it. A tuning of Vertex's largest dataset takes hours.
 STUCK_AFTER: Mapping[State, timedelta] = {
+    State.VALIDATED: timedelta(hours=6),  # for a quota, too
+    State.SUCCEEDED: timedelta(hours=2),
     State.SUBMITTED: timedelta(hours=12),
     State.RUNNING: timedelta(hours=24),
     State.PAUSED: timedelta(hours=24),
@@ -201,7 +203,7 @@ class Run:
         dataset: The dataset's name.
         version: The version's digest, 64 hex.
         attempt: From 1.
-        dropped_at: When the newest of its files was finalized.
+        dropped_at: When it was taken in, and not before the newest of its files landed: decides which drop is the newer.
         pins: Exactly which bytes.
         tuning: The configuration as resolved.
         state: Where it stands; always the last of `history`.

@@ -25,7 +25,7 @@ class Alias:
         run: The run that made it.
         endpoint: Where it answers.
         dimensions: Length of its vectors.
-        dropped_at: When its dataset was dropped: an older drop that is done later does not move the alias back.
+        dropped_at: When its dataset was taken in: an older drop that is done later does not move the alias back.
         base_model: What was tuned for it.
         previous: The alias before, kept for rollback; None for the first, and once it is retired.
     """
@@ -47,6 +47,12 @@ def moved(alias: Alias | None, to: Alias) -> Alias:
     if alias.run == to.run or alias.dropped_at > to.dropped_at:
         return alias
     return replace(to, previous=replace(alias, previous=None))
+
+
+def confirmed(alias: Alias | None, run_id: str) -> Alias:
+    """The same alias as another object, to be written anew, where it points to a run's space; else the very object."""
+    assert alias is not None  # noqa: S101 - aliases are never removed, and this one was read
+    return replace(alias) if alias.run == run_id else alias
 
 
 def without_previous(alias: Alias | None, run_id: str) -> Alias:

@@ -37,10 +37,11 @@ def retire(left: Left, *, aliases: Aliases, host: ModelHost, progress: Progress,
     if run.state is not State.DEPLOYED:
         aliases.keep(left)
         return ignored(f"the run is {run.state}", run.id)
-    alias = aliases.forget_previous(run.dataset, run.id)
-    if alias and alias.run == run.id:
+    progress.catch_up(run)  # its retirement must not be told before its deployment
+    if aliases.confirm(run.dataset, run.id):
         aliases.keep(left)
         return ignored("readers use it again", run.id)
+    aliases.forget_previous(run.dataset, run.id)
     host.discard(run.serving.endpoint, run.serving.deployed_model)
     progress.reach(run, State.RETIRED, function=FUNCTION, event=cause)
     return done("its readers left long enough ago: retired", run.id)

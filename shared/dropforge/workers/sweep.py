@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from urllib.parse import quote
 
 from dropforge.aliases import Aliases, Left, Pointer
 from dropforge.domain import announcements, datasets, events
@@ -16,6 +15,7 @@ from dropforge.domain.catalogue import BASE_MODELS, SOON
 from dropforge.domain.datasets import Folder, place_of
 from dropforge.domain.files import StoredFile
 from dropforge.domain.runs import SERVED, STUCK_AFTER, Run, State
+from dropforge.domain.text import as_name
 from dropforge.ledger import Owed
 from dropforge.logs import isolated, log
 from dropforge.ports import Endpoint, ModelHost, ObjectStore, Tuner
@@ -27,7 +27,7 @@ from dropforge.workers.outcome import Outcome, What, done
 from dropforge.workers.retire import retire
 from dropforge.workers.submit import order_tuning
 from dropforge.workers.turns import Turns
-from dropforge.workers.validate import Intake
+from dropforge.workers.validate import LONGEST_SHOWN_PATH, Intake
 
 FUNCTION = "sweep"
 _SHOWN_STRAYS = 20
@@ -93,12 +93,13 @@ class Sweeper:
         Whatever waits for a quota, has a job or a deployment is followed by the watcher.
         """
         for owed in self.progress.ledger.active():
-            waited = self.progress.clock.now() - owed.touched
-            bound = STUCK_AFTER.get(owed.state) if owed.state else None
-            if owed.state in _EVENTS_OWE and not owed.waits and waited >= self.settings.patience:
+            now = self.progress.clock.now()
+            if owed.state in _EVENTS_OWE and not owed.waits and now - owed.touched >= self.settings.patience:
                 yield Chore("run", owed.run, partial(self._overdue, owed))
-            elif bound and waited >= bound:
-                yield Chore("run", owed.run, partial(self._stuck, owed))
+            # A marker is touched at every try to submit; what was told once is not told again.
+            since = owed.begun if owed.state is State.VALIDATED else owed.touched
+            if owed.state and now - since >= STUCK_AFTER[owed.state]:
+                yield Chore("stuck", owed.run, partial(self._stuck, owed))
 
     def _overdue(self, owed: Owed) -> str:
         run = self.progress.ledger.load(owed.run)
@@ -136,7 +137,7 @@ class Sweeper:
 
     def _stuck(self, owed: Owed) -> str:
         run = self.progress.ledger.load(owed.run)
-        if run is None or run.is_settled:
+        if run is None or self.progress.clock.now() - run.updated < STUCK_AFTER.get(run.state, timedelta.max):
             return ""
         notice = announcements.stuck(run, self.progress.links)
         return f"it has been {run.state} for too long: told" if self.progress.mention(notice) else ""
@@ -147,7 +148,7 @@ class Sweeper:
         """Folders whose present files nobody has taken in."""
         taken = self.progress.ledger.intakes()
         for folder in _grouped(self.intake.drop.list(datasets.ROOT)):
-            if taken.get(folder.dataset) != folder.drop and not self._is_fresh(folder):
+            if taken.get(as_name(folder.dataset)) != folder.drop and not self._is_fresh(folder):
                 yield Chore("dataset", folder.dataset, partial(self._folder, folder))
 
     def _is_fresh(self, folder: Folder) -> bool:
@@ -220,9 +221,9 @@ def _incomplete(folder: Folder, missing: tuple[str, ...]) -> events.DatasetIncom
     newest = folder.newest
     assert newest is not None  # noqa: S101 - a folder without files is passed over
     return events.DatasetIncomplete(
-        id=f"incomplete/{quote(folder.dataset[:100])}/{folder.drop}",
+        id=f"incomplete/{as_name(folder.dataset)}/{folder.drop}",
         time=newest.updated,
-        dataset=folder.dataset,
+        dataset=folder.dataset[:LONGEST_SHOWN_PATH],
         missing=missing,
         probably_meant={name: near for name, near in folder.probably_meant.items() if name in missing},
         unknown=folder.unknown[:_SHOWN_STRAYS],

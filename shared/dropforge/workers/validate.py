@@ -3,7 +3,6 @@
 import re
 from dataclasses import dataclass
 from datetime import date, datetime
-from urllib.parse import quote
 
 from dropforge import wire
 from dropforge.domain import announcements, datasets, events
@@ -11,6 +10,7 @@ from dropforge.domain.datasets import MANIFEST, NAME, TEST_LABELS, TUNING, Folde
 from dropforge.domain.errors import Missing, Permanent, Unreadable
 from dropforge.domain.findings import Findings, Report, chosen
 from dropforge.domain.runs import Checked, Run, State, Step
+from dropforge.domain.text import as_name
 from dropforge.domain.tuning import Tuning
 from dropforge.domain.versions import run_id_of, version_of
 from dropforge.examine import Examiner
@@ -23,7 +23,7 @@ from dropforge.workers.outcome import Outcome, What, deferred, done, ignored, re
 
 FUNCTION = "validate_dataset"
 _SHOWN_FINDINGS = 20
-_LONGEST_SHOWN_PATH = 200
+LONGEST_SHOWN_PATH = 200
 
 
 def validate(
@@ -162,7 +162,7 @@ class Intake:
             id=run_id,
             dataset=folder.dataset,
             version=version,
-            dropped_at=_landed(folder),
+            dropped_at=max(_landed(folder), began),  # a folder from which a file was removed is a new drop of old files
             pins=folder.pins,
             tuning=tuning,
             state=verdict,
@@ -218,8 +218,8 @@ def _landed(folder: Folder) -> datetime:
 def _misnamed(folder: Folder) -> events.DatasetMisnamed:
     near = re.sub(r"[^a-z0-9]+", "-", folder.dataset.lower()).strip("-").lstrip("0123456789-")[:40].rstrip("-")
     return events.DatasetMisnamed(
-        id=f"misnamed/{quote(folder.dataset[:100])}/{folder.drop}",
+        id=f"misnamed/{as_name(folder.dataset)}/{folder.drop}",
         time=_landed(folder),
-        dataset=folder.dataset[:_LONGEST_SHOWN_PATH],
+        dataset=folder.dataset[:LONGEST_SHOWN_PATH],
         suggestion=near,
     )

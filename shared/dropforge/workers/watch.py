@@ -26,6 +26,7 @@ from dropforge.workers.turns import Turns
 
 FUNCTION = "watch_status"
 _WITH_JOB = frozenset({State.SUBMITTED, State.RUNNING, State.PAUSED})
+_LONGEST_JOB = timedelta(days=8)  # the service ends a task after seven; an older one is looked at by itself
 _SKEW = timedelta(minutes=10)  # by which our clock may be ahead of the service's
 
 
@@ -103,10 +104,14 @@ class Watcher:
 
     def changed(self, active: list[Owed]) -> list[Owed]:
         """The runs that may have a next step: a deployment, or a job in another state than was told."""
-        if not active:
-            return []
-        jobs = self.tuner.states(min(owed.begun for owed in active) - _SKEW)
-        return [owed for owed in active if _is_news(owed, jobs.get(owed.run))]
+        deploying = [owed for owed in active if owed.state is State.DEPLOYING]
+        others = [owed for owed in active if owed.state is not State.DEPLOYING and not owed.waits]
+        if others:
+            oldest = max(min(owed.begun for owed in others), self.progress.clock.now() - _LONGEST_JOB)
+            with isolated(listing="jobs"):  # deployments bill by the hour: they are followed all the same
+                jobs = self.tuner.states(oldest - _SKEW)
+                return deploying + [owed for owed in others if _is_news(owed, jobs.get(owed.run))]
+        return deploying
 
     def look(self, owed: Owed) -> bool:
         """Take a run's next step, if there is one; says whether there was."""
@@ -275,4 +280,4 @@ def _is_news(owed: Owed, job: JobState | None) -> bool:
     """
     if owed.state in _WITH_JOB:
         return job is not JobState.WAITING and (job is None or RUN_STATE[job] is not owed.state)
-    return job is not None or owed.state is State.DEPLOYING
+    return job is not None

@@ -19,7 +19,7 @@ from dropforge_local.stack.topology import Function, Topology
 EVENTARC = {"dropforge-delivery": "eventarc"}
 
 # Of the service's own range for unacknowledged messages (10 minutes to 31 days), the least and its default.
-_SHORTEST_RETENTION, _DEFAULT_RETENTION = "600s", f"{7 * 24 * 3600}s"
+_SHORTEST_RETENTION, _DEFAULT_RETENTION, _LONGEST_RETENTION = "600s", f"{7 * 24 * 3600}s", f"{31 * 24 * 3600}s"
 
 # The service's own range for an acknowledgement deadline, which for push is the request's timeout.
 _SHORTEST_DEADLINE, _LONGEST_DEADLINE = 10, 600
@@ -42,7 +42,8 @@ def wire(topology: Topology, *, rest_port: int, urls: Mapping[str, str]) -> None
     for function in fed_by_topics:
         # A dead-letter topic without a subscription would lose what it is there to keep.
         dead = dead_letters(function)
-        pubsub.ensure(f"subscriptions/{dead}", {"topic": _name(f"topics/{dead}"), "expirationPolicy": {}})
+        kept = {"expirationPolicy": {}, "messageRetentionDuration": _LONGEST_RETENTION}
+        pubsub.ensure(f"subscriptions/{dead}", {"topic": _name(f"topics/{dead}"), **kept})
     for name, subscription in subscriptions.items():
         pubsub.ensure(f"subscriptions/{name}", subscription, update=True)
     for existing in list(pubsub.subscriptions()):

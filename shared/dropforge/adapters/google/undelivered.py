@@ -1,18 +1,26 @@
 """What Pub/Sub gave up delivering: the messages on the dead-letter subscriptions, `dead-FUNCTION` each."""
 
 import base64
+from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
-from google.api_core.exceptions import DeadlineExceeded
+from google.api_core.exceptions import DeadlineExceeded, GoogleAPIError
 from google.cloud import pubsub_v1
 
+from dropforge import wire
 from dropforge.adapters.google.faults import translated
 from dropforge.deadletters import DeadLetter
 from dropforge.domain.errors import Missing
 
 _PREFIX = "dead-"
+_OURS = frozenset(
+    f"{_PREFIX}{function}"
+    for function in ("submit_tuning", "watch_status", "deploy_model", "notify_slack", "sweep", "validate_dataset")
+)
+_EMPTY_ANSWERS = 2  # one alone does not say that a subscription is empty
 _AT_ONCE = 100  # messages
 _HELD = 60  # seconds that others do not see what was looked at
 _PATIENCE = 2.0  # seconds until an empty subscription counts as empty
@@ -32,19 +40,21 @@ class Undelivered:
         """See `DeadLetters.letters`."""
         with translated(f"listing the subscriptions of {self._project}"):
             found = [str(each.name) for each in self._subscriber.list_subscriptions(project=self._project)]
-        dead = [name for name in found if name.rpartition("/")[2].startswith(_PREFIX)]
+        dead = [name for name in found if name.rpartition("/")[2] in _OURS]
         with ThreadPoolExecutor(max_workers=len(dead) or 1) as pool:  # an empty one is told only by waiting
             for letters in pool.map(self._of, dead):
                 yield from letters
 
     def _of(self, subscription: str) -> list[DeadLetter]:
-        letters = []
-        while received := self._pull(subscription):
-            for each in received:
-                letter = _letter(each.message, subscription)
-                self._held[letter.name] = (subscription, each.ack_id)
-                letters.append(letter)
-        return letters
+        letters: dict[str, DeadLetter] = {}
+        empty = 0
+        while empty < _EMPTY_ANSWERS:
+            received = [(_letter(each.message, subscription), each.ack_id) for each in self._pull(subscription)]
+            new = {letter.name: letter for letter, _ in received if letter.name not in letters}
+            empty = 0 if new else empty + 1
+            letters |= new
+            self._held.update((letter.name, (subscription, ack_id)) for letter, ack_id in received)
+        return list(letters.values())
 
     def _pull(self, subscription: str) -> list[Any]:
         with translated(f"reading {subscription}"):
@@ -72,12 +82,13 @@ class Undelivered:
 
     def give_back(self) -> None:
         """Let others see at once what was looked at and not removed."""
+        held = defaultdict[str, list[str]](list)
         for subscription, ack_id in self._held.values():
-            with translated(f"giving back to {subscription}"):
-                self._subscriber.modify_ack_deadline(
-                    subscription=subscription, ack_ids=[ack_id], ack_deadline_seconds=0
-                )
+            held[subscription].append(ack_id)
         self._held.clear()
+        for subscription, ack_ids in held.items():
+            with suppress(GoogleAPIError):  # otherwise they come back by themselves, a minute later
+                self._subscriber.modify_ack_deadline(subscription=subscription, ack_ids=ack_ids, ack_deadline_seconds=0)
 
 
 def _letter(message: Any, subscription: str) -> DeadLetter:  # noqa: ANN401 - Google's client has no types
@@ -85,7 +96,7 @@ def _letter(message: Any, subscription: str) -> DeadLetter:  # noqa: ANN401 - Go
     return DeadLetter(
         function=subscription.rpartition("/")[2].removeprefix(_PREFIX),
         id=str(message.message_id),
-        type="google.cloud.pubsub.topic.v1.messagePublished",
+        type=wire.PUBLISHED,
         source=f"//pubsub.googleapis.com/{subscription}",
         time=message.publish_time.isoformat(),
         error="Undelivered",

@@ -118,7 +118,8 @@ class Vertex:
         )
         with translated(f"listing the jobs of {self._parent}"):
             found = list(self._pipelines.list_pipeline_jobs(request=request, timeout=_PATIENCE))
-        return {str(job.name).rpartition("/")[2]: _STATES[job.state] for job in found}
+        # A state that is not known yet is looked at job by job, where it is told of.
+        return {str(job.name).rpartition("/")[2]: _STATES[job.state] for job in found if job.state in _STATES}
 
     def _job(self, name: str) -> Any:  # noqa: ANN401 - Google's client has no types
         with translated(f"looking at {name}"):
