@@ -104,6 +104,11 @@ class Ledger:
         except Conflict:
             return None
 
+    def marked_at(self, run_id: str) -> datetime | None:
+        """When a run was marked active, by the service's clock, which is the same for all; None when it is not marked."""
+        marker = self._find(_ACTIVE + run_id)
+        return marker.updated if marker else None
+
     def record(self, run: Run) -> tuple[Run, bool]:
         """Store a new run. If it is recorded already, that record stands.
 

@@ -203,7 +203,7 @@ class Run:
         dataset: The dataset's name.
         version: The version's digest, 64 hex.
         attempt: From 1.
-        dropped_at: When it was taken in, and not before the newest of its files landed: decides which drop is the newer.
+        dropped_at: When it was taken in, by the clock of the store that its files landed in: tells which drop is newer.
         pins: Exactly which bytes.
         tuning: The configuration as resolved.
         state: Where it stands; always the last of `history`.

@@ -148,6 +148,8 @@ class Intake:
     ) -> Outcome:
         began = self.progress.clock.now()
         mine = self.progress.ledger.begin(Intent(run_id, folder.dataset, began))
+        # A folder from which a file was removed is a new drop of old files, so it is not their age that counts.
+        dropped_at = max(filter(None, (_landed(folder), self.progress.ledger.marked_at(run_id))))
         try:
             report = self._examiner.check(folder, tuning, findings)
             if report.verdict == "accepted":
@@ -162,7 +164,7 @@ class Intake:
             id=run_id,
             dataset=folder.dataset,
             version=version,
-            dropped_at=max(_landed(folder), began),  # a folder from which a file was removed is a new drop of old files
+            dropped_at=dropped_at,
             pins=folder.pins,
             tuning=tuning,
             state=verdict,
