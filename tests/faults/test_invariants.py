@@ -58,10 +58,12 @@ class BlindBucket(StateBucket):
 
 
 class StickyBucket(StateBucket):
-    """Deletes nothing."""
+    """Keeps the marker of a run that was refused; of another, everybody would tell again and again."""
 
     def delete(self, name, *, generation=None):
-        """Do nothing."""
+        run = self.records.get(name.removeprefix("active/"))
+        if run is None or run.state is not State.REJECTED:
+            super().delete(name, generation=generation)
 
 
 class LeakyBus(Bus):
