@@ -6,7 +6,7 @@ retiring/RUN      there while the run's space awaits its end: its readers have l
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from dropforge import wire
 from dropforge.domain.errors import Conflict, Contended, Missing
@@ -14,6 +14,7 @@ from dropforge.domain.spaces import Alias, confirmed, moved, without_previous
 from dropforge.ledger import RETIRING
 from dropforge.ports import NEW, ObjectStore
 
+Changed = TypeVar("Changed", Alias, Alias | None)
 _ALIASES = "aliases/"
 _TRIES = 8
 
@@ -57,18 +58,14 @@ class Aliases:
 
         Whoever is about to move it, and has marked this space as left, then loses the race and marks it again.
         """
-        alias = self.of(dataset)
-        if alias is None or alias.run != run_id:
-            return False
-        return self._change(dataset, lambda stored: confirmed(stored, run_id)).run == run_id
+        stands = self._change(dataset, lambda stored: confirmed(stored, run_id))
+        return stands is not None and stands.run == run_id
 
-    def forget_previous(self, dataset: str, run_id: str) -> Alias | None:
-        """Take a run's space out of its dataset's alias, so that no rollback leads to it; gives the alias as it stands."""
-        if self.of(dataset) is None:
-            return None
-        return self._change(dataset, lambda stored: without_previous(stored, run_id))
+    def forget_previous(self, dataset: str, run_id: str) -> None:
+        """Take a run's space out of its dataset's alias, so that no rollback leads to it."""
+        self._change(dataset, lambda stored: without_previous(stored, run_id))
 
-    def _change(self, dataset: str, decide: Callable[[Alias | None], Alias], joining: Alias | None = None) -> Alias:
+    def _change(self, dataset: str, decide: Callable[[Alias | None], Changed], joining: Alias | None = None) -> Changed:
         for _ in range(_TRIES):
             found = self._read(dataset)
             stored, generation = found or (None, NEW)
@@ -76,7 +73,7 @@ class Aliases:
             if joining and stored and joining.run != stored.run:
                 left = joining if wanted is stored else stored
                 self._state.write(RETIRING + left.run, b"", replacing=None)
-            if wanted is stored:
+            if wanted is None or wanted is stored:
                 return wanted
             pointer = {"run": wanted.run, "base_model": wanted.base_model}
             try:

@@ -22,6 +22,7 @@ from dropforge import bootstrap, wire
 from dropforge.deadletters import SetAside
 from dropforge.domain.errors import Permanent, Transient, Unreadable
 from dropforge.logs import Name, log
+from dropforge.ports import Clock
 from dropforge.wire import Tick
 from dropforge.workers.outcome import Outcome, ignored
 
@@ -41,7 +42,7 @@ def deliver(event: CloudEvent, *, read: Callable[[CloudEvent], Incoming], work: 
     """
     with bound_contextvars(event_id=event["id"], worker=work.__name__):
         made = bootstrap.ports()
-        age = _age(event)
+        age = _age(event, made.clock)
         function = made.settings.function or work.__name__
         try:
             incoming = read(event)
@@ -65,7 +66,7 @@ def deliver(event: CloudEvent, *, read: Callable[[CloudEvent], Incoming], work: 
             log.info("event.handled", outcome=outcome.what.value, why=outcome.why, run=outcome.run)
 
 
-def _age(event: CloudEvent) -> timedelta:
+def _age(event: CloudEvent, clock: Clock) -> timedelta:
     """How long ago the event came about; none where it does not say."""
-    now, at = bootstrap.ports().clock.now(), wire.time_of(event)
-    return now - at if at else timedelta()
+    at = wire.time_of(event)
+    return clock.now() - at if at else timedelta()

@@ -187,18 +187,12 @@ class Ledger:
         told = {"told": str(len(run.history)), "state": run.state.value}
         if first:
             self._mark(_intent(run), replacing=None, noting=told)
-            return
-        try:
-            self._state.annotate(_ACTIVE + run.id, told)
-        except Missing:  # settled meanwhile, so told to its end
-            return
+        else:
+            self._note(run, told)
 
     def note_waiting(self, run: Run) -> None:
         """Tick off that a run waits for a quota, in the state in which it is."""
-        try:
-            self._state.annotate(_ACTIVE + run.id, {"waits": run.state.value})
-        except Missing:  # settled meanwhile
-            return
+        self._note(run, {"waits": run.state.value})
 
     def settle(self, run: Run) -> None:
         """Say that nothing is owed for a settled run any more."""
@@ -270,6 +264,12 @@ class Ledger:
     def _mark(self, intent: Intent, *, replacing: int | None, noting: Mapping[str, str] | None = None) -> int:
         metadata = {"begun": intent.since.isoformat(), **(noting or {})}
         return self._state.write(_ACTIVE + intent.run, wire.encode(intent), replacing=replacing, metadata=metadata)
+
+    def _note(self, run: Run, noting: Mapping[str, str]) -> None:
+        try:
+            self._state.annotate(_ACTIVE + run.id, noting)
+        except Missing:  # settled meanwhile, so told to its end
+            return
 
     def _find(self, name: str) -> StoredFile | None:
         return next((file for file in self._state.list(name) if file.name == name), None)

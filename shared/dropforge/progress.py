@@ -7,9 +7,9 @@ delivered again, a watcher or a sweep, tells what is missing, in order and under
 
 from dataclasses import dataclass
 
-from dropforge.domain.announcements import Links, announcement
+from dropforge.domain.announcements import Links, announced
 from dropforge.domain.events import Event
-from dropforge.domain.runs import NEXT, Run, State, advance, as_of
+from dropforge.domain.runs import NEXT, Run, State, advance
 from dropforge.ledger import Ledger
 from dropforge.logs import log
 from dropforge.ports import Clock, EventBus
@@ -69,9 +69,8 @@ class Progress:
         Then the marker is ticked off, or removed where nothing more is owed. Safe to repeat.
         """
         untold = run.history[told:]
-        for step in untold:
-            if event := announcement(as_of(run, step), self.links):
-                self.bus.publish(event)
+        for event in announced(run, self.links, told=told):
+            self.bus.publish(event)
         if untold and run.is_settled:
             self.ledger.settle(run)
         elif untold:

@@ -163,8 +163,7 @@ def encode(record: object) -> bytes:
 
 def as_text(record: object) -> str:
     """A record of ours as JSON to be printed: what a terminal would obey is written as an escape."""
-    text = encode(record).decode()
-    return text if text.isprintable() else "".join(map(_escaped, text))
+    return _printable(encode(record).decode())
 
 
 def decode(data: bytes, kind: type[Record], what: str) -> Record:
@@ -217,10 +216,15 @@ def report(report: Report) -> bytes:
     }
     text = json.dumps(shape, ensure_ascii=False, separators=(",", ":"))  # a file's name may hold what is no UTF-8
     text = COMMAND.sub(r"\\u0023", text)
-    return (text if text.isprintable() else "".join(map(_escaped, text))).encode()
+    return _printable(text).encode()
 
 
 _FINDING = ("code", "severity", "file", "line", "column", "message", "hint")
+
+
+def _printable(text: str) -> str:
+    """JSON in which whatever is not printable is an escape."""
+    return text if text.isprintable() else "".join(map(_escaped, text))
 
 
 def _escaped(char: str) -> str:

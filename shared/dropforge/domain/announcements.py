@@ -1,6 +1,6 @@
 """Which event tells of what: the same run gives the same event, to the byte, however often it is published."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -23,7 +23,7 @@ from dropforge.domain.events import (
 )
 from dropforge.domain.findings import Finding
 from dropforge.domain.rules import Severity
-from dropforge.domain.runs import STUCK_AFTER, Checked, Run, State
+from dropforge.domain.runs import STUCK_AFTER, Checked, Run, State, as_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,13 @@ def announcement(run: Run, links: Links) -> Event | None:
     """
     tell = _ANNOUNCED.get(run.state)
     return tell(run, _about(run, links)) if tell else None
+
+
+def announced(run: Run, links: Links, *, told: int = 0) -> Iterator[Event]:
+    """The events that tell of a run's history, in its order, from the step on that is numbered `told`."""
+    for step in run.history[told:]:
+        if event := announcement(as_of(run, step), links):
+            yield event
 
 
 def skipped(run: Run, links: Links, *, drop: str, at: datetime) -> DatasetSkipped:

@@ -49,15 +49,13 @@ def moved(alias: Alias | None, to: Alias) -> Alias:
     return replace(to, previous=replace(alias, previous=None))
 
 
-def confirmed(alias: Alias | None, run_id: str) -> Alias:
+def confirmed(alias: Alias | None, run_id: str) -> Alias | None:
     """The same alias as another object, to be written anew, where it points to a run's space; else the very object."""
-    assert alias is not None  # noqa: S101 - aliases are never removed, and this one was read
-    return replace(alias) if alias.run == run_id else alias
+    return replace(alias) if alias and alias.run == run_id else alias
 
 
-def without_previous(alias: Alias | None, run_id: str) -> Alias:
+def without_previous(alias: Alias | None, run_id: str) -> Alias | None:
     """The alias without the way back to a run's space; the same object where there is none. Idempotent."""
-    assert alias is not None  # noqa: S101 - aliases are never removed, and this one was read
-    if alias.previous is None or alias.previous.run != run_id:
-        return alias
-    return replace(alias, previous=None)
+    if alias and alias.previous and alias.previous.run == run_id:
+        return replace(alias, previous=None)
+    return alias

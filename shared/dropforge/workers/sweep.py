@@ -11,7 +11,7 @@ from functools import partial
 
 from dropforge.aliases import Aliases, Left, Pointer
 from dropforge.domain import announcements, datasets, events
-from dropforge.domain.catalogue import BASE_MODELS, SOON
+from dropforge.domain.catalogue import BASE_MODELS, SOON, BaseModel
 from dropforge.domain.datasets import Folder, place_of
 from dropforge.domain.files import StoredFile
 from dropforge.domain.runs import SERVED, STUCK_AFTER, Run, State
@@ -200,10 +200,9 @@ class Sweeper:
         for pointer in self.aliases.pointers():
             base = BASE_MODELS.get(pointer.base_model)
             if base and base.retires - today <= SOON:
-                yield Chore("alias", pointer.dataset, partial(self._retiring, pointer))
+                yield Chore("alias", pointer.dataset, partial(self._retiring, pointer, base))
 
-    def _retiring(self, pointer: Pointer) -> str:
-        base = BASE_MODELS[pointer.base_model]
+    def _retiring(self, pointer: Pointer, base: BaseModel) -> str:
         notice = announcements.retiring(pointer.dataset, pointer.run, base)
         return f"{base.id} retires on {base.retires}: told" if self.progress.mention(notice) else ""
 

@@ -42,7 +42,7 @@ class Turns:
         if not waiting:
             return
         bookmark = self.ledger.bookmark(self.worker)
-        start = crc32(self.tick.encode()) % max(len(waiting), 1)
+        start = crc32(self.tick.encode()) % len(waiting)
         if bookmark:
             start = next((place for place, record in enumerate(waiting) if name(record) >= bookmark), 0)
             # It is used once: a record that crashes the function must not be the first at the next tick, too.

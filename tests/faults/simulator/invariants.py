@@ -9,11 +9,11 @@ from faults.simulator.bus import PERIODS
 from faults.simulator.fates import Ending
 from faults.simulator.people import Plan
 
-from dropforge.domain.announcements import announcement
+from dropforge.domain.announcements import announced
 from dropforge.domain.datasets import ROOT, Folder
 from dropforge.domain.jobs import RUN_STATE
 from dropforge.domain.messages import message_of
-from dropforge.domain.runs import Run, State, as_of
+from dropforge.domain.runs import Run, State
 from dropforge.domain.tuning import Tuning
 from dropforge.domain.versions import run_id_of, version_of
 
@@ -150,9 +150,8 @@ def nothing_is_lost(world: "World") -> Found:
     """Every step that is news has reached the subscriber outside, and it was told nothing else."""
     outside = world.bus.outside
     for run in world.records.values():
-        for step in run.history:
-            event = announcement(as_of(run, step), world.settings.links)
-            if event and event.id not in outside.events:
+        for event in announced(run, world.settings.links):
+            if event.id not in outside.events:
                 yield run.id, f"nobody was told of {event.id}"
     for wrong in outside.wrong:
         yield wrong.partition("/")[0], wrong

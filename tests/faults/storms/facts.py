@@ -11,10 +11,10 @@ from faults.storms.listener import Listener
 from faults.storms.stack import StormyStack
 from support.servers import eventually
 
-from dropforge.domain.announcements import Links, announcement
+from dropforge.domain.announcements import Links, announced
 from dropforge.domain.jobs import RUN_LABEL
 from dropforge.domain.messages import message_of
-from dropforge.domain.runs import SETTLED, Run, as_of
+from dropforge.domain.runs import SETTLED, Run
 
 _LINKS = Links("", "", "")
 _HEARING = 60  # seconds for the last events to reach a subscriber
@@ -52,16 +52,14 @@ class Facts:
         return dict(Counter(run.state.value for run in self.runs))
 
 
-def announced(run: Run) -> list[str]:
+def ids(run: Run) -> list[str]:
     """Ids of the events that tell of a run's history."""
-    return [event.id for step in run.history if (event := announcement(as_of(run, step), _LINKS))]
+    return [event.id for event in announced(run, _LINKS)]
 
 
 def headlines(run: Run) -> list[str]:
     """What people are to read of a run's history."""
-    events = (announcement(as_of(run, step), _LINKS) for step in run.history)
-    messages = (message_of(event) for event in events if event)
-    return [message.headline for message in messages if message]
+    return [message.headline for event in announced(run, _LINKS) if (message := message_of(event))]
 
 
 def drained(
@@ -94,8 +92,8 @@ def drained(
     _quietly(home, seconds)
     took = time.monotonic() - began
     runs = _runs(stack, prefix)
-    ids = {identity for run in runs for identity in announced(run)}
-    _quietly(lambda: ids <= listener.heard.keys(), _HEARING)
+    wanted_ids = {identity for run in runs for identity in ids(run)}
+    _quietly(lambda: wanted_ids <= listener.heard.keys(), _HEARING)
     # What is still to be delivered may do something twice that has been done once.
     _quietly(stack.is_idle, telling)
     return Facts(

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
-from faults.storms.facts import Facts, announced, headlines
+from faults.storms.facts import Facts, headlines, ids
 
 from dropforge.domain.jobs import RUN_LABEL
 from dropforge.domain.runs import NEXT, SETTLED, Run, State
@@ -72,6 +72,6 @@ def _breaches_of(run: Run, facts: Facts, expected: State) -> Iterator[str]:
     wanted = [run.serving.deployed_model] if run.state is State.DEPLOYED and run.serving else []
     if models != wanted or (run.id in facts.models) != bool(wanted):
         yield f"{models} are deployed, not {wanted}"
-    for identity in announced(run):
+    for identity in ids(run):
         if not facts.heard[identity]:
             yield f"no subscriber heard of {identity}"
