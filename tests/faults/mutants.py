@@ -2,16 +2,9 @@
 
 from dataclasses import dataclass
 
+from support.planted import Replacement
+
 VARIABLE = "DROPFORGE_MUTANT"  # names the mutant that `faults.mutated` plants
-
-
-@dataclass(frozen=True, slots=True)
-class Wrong:
-    """A piece of the text of a module below `dropforge`, which stands there once, and what it is replaced by."""
-
-    module: str
-    old: str
-    new: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +13,12 @@ class Mutant:
 
     Attributes:
         name: What is wrong, in a few words.
-        wrongs: What makes it so.
+        replacements: What makes it so.
         tests: Where it shows soonest, as pytest is told of it; when it does not show there, all tests are tried.
     """
 
     name: str
-    wrongs: tuple[Wrong, ...]
+    replacements: tuple[Replacement, ...]
     tests: tuple[str, ...] = ("tests/faults/test_single_faults.py",)
 
 
@@ -38,7 +31,7 @@ MUTANTS = (
     Mutant(
         "a random job id",
         (
-            Wrong(
+            Replacement(
                 "domain.jobs",
                 "        id=run.id,\n",
                 "        id=f'{run.id}-{__import__(\"secrets\").token_hex(2)}',\n",
@@ -47,13 +40,13 @@ MUTANTS = (
     ),
     Mutant(
         "acknowledged, and not published",
-        (Wrong("progress", "            self.tell(stands, told=len(stands.history) - 1)\n", ""),),
+        (Replacement("progress", "            self.tell(stands, told=len(stands.history) - 1)\n", ""),),
         FLOW,
     ),
     Mutant(
         "the state before the effect",
         (
-            Wrong(
+            Replacement(
                 "workers.submit",
                 "        job = tuner.submit(order)\n",
                 '        job = f"projects/p/locations/l/pipelineJobs/{order.id}"\n'
@@ -64,13 +57,13 @@ MUTANTS = (
     ),
     Mutant(
         "a blind write of the ledger",
-        (Wrong("ledger", "wire.encode(run), replacing=replacing, ", "wire.encode(run), replacing=None, "),),
+        (Replacement("ledger", "wire.encode(run), replacing=replacing, ", "wire.encode(run), replacing=None, "),),
         SIMULATED,
     ),
     Mutant(
         "deduplicated by event id",
         (
-            Wrong(
+            Replacement(
                 "delivery",
                 "            incoming = read(event)\n",
                 '            seen = made.__dict__.setdefault("_seen", set())\n'
@@ -84,8 +77,8 @@ MUTANTS = (
     Mutant(
         "one's own 412 read as another's win, on a change",
         (
-            Wrong("ledger", "if now is None or now.token != mine.token:", "if True:"),
-            Wrong(
+            Replacement("ledger", "if now is None or now.token != mine.token:", "if True:"),
+            Replacement(
                 "progress",
                 "if stands is stood[0]:\n            self.catch_up(stands)",
                 "if stands is stood[0]:\n            pass",
@@ -96,15 +89,15 @@ MUTANTS = (
     Mutant(
         "one's own 412 read as another's win, on a record",
         (
-            Wrong("ledger", "if found.token != mine.token:", "if True:"),
-            Wrong("progress", "            self.catch_up(stored)\n", "            pass\n"),
+            Replacement("ledger", "if found.token != mine.token:", "if True:"),
+            Replacement("progress", "            self.catch_up(stored)\n", "            pass\n"),
         ),
         LEDGER,
     ),
     Mutant(
         "a claim read as done",
         (
-            Wrong(
+            Replacement(
                 "claims",
                 "            if stored.done:\n",
                 "            if stored.done or stored.until > self._clock.now():\n",
@@ -113,13 +106,13 @@ MUTANTS = (
     ),
     Mutant(
         "no fencing of a look that was held up",
-        (Wrong("workers.watch", "if stood.state is not State.DEPLOYING or stood.fault is None:", "if False:"),),
+        (Replacement("workers.watch", "if stood.state is not State.DEPLOYING or stood.fault is None:", "if False:"),),
         FLOW,
     ),
     Mutant(
         "no fencing of a claim that has run out",
         (
-            Wrong(
+            Replacement(
                 "claims",
                 "self._state.delete(_path(name), generation=self._held.pop(name))",
                 "self._state.delete(_path(name), generation=self._held.pop(name) and None)",
@@ -129,18 +122,18 @@ MUTANTS = (
     ),
     Mutant(
         "a look that is out of date believed",
-        (Wrong("progress", "if now.history != run.history or to not in", "if to not in"),),
+        (Replacement("progress", "if now.history != run.history or to not in", "if to not in"),),
         FLOW,
     ),
     Mutant(
         "a sweep that stops at the first error",
-        (Wrong("workers.sweep", "        with isolated(**{chore.kind: chore.name}):\n", "        if True:\n"),),
+        (Replacement("workers.sweep", "        with isolated(**{chore.kind: chore.name}):\n", "        if True:\n"),),
         SWEEP,
     ),
     Mutant(
         "the marker removed before publishing",
         (
-            Wrong(
+            Replacement(
                 "progress",
                 "        untold = run.history[told:]\n",
                 "        untold = run.history[told:]\n        if untold and run.is_settled:\n            self.ledger.settle(run)\n",
@@ -150,7 +143,7 @@ MUTANTS = (
     Mutant(
         "ticked off before published",
         (
-            Wrong(
+            Replacement(
                 "progress",
                 "        untold = run.history[told:]\n",
                 "        untold = run.history[told:]\n        if untold:\n            self.ledger.note_told(run)\n",
@@ -159,18 +152,18 @@ MUTANTS = (
     ),
     Mutant(
         "cancelled read as succeeded",
-        (Wrong("domain.jobs", "JobState.CANCELLED: State.CANCELLED,", "JobState.CANCELLED: State.SUCCEEDED,"),),
+        (Replacement("domain.jobs", "JobState.CANCELLED: State.CANCELLED,", "JobState.CANCELLED: State.SUCCEEDED,"),),
         FLOW,
     ),
     Mutant(
         "PAUSED read as finished",
-        (Wrong("domain.jobs", "JobState.PAUSED: State.PAUSED,", "JobState.PAUSED: State.FAILED,"),),
+        (Replacement("domain.jobs", "JobState.PAUSED: State.PAUSED,", "JobState.PAUSED: State.FAILED,"),),
         FLOW,
     ),
     Mutant(
         "a folder noted as taken in before it was",
         (
-            Wrong(
+            Replacement(
                 "workers.validate",
                 "            outcome = self._judge(folder, cause, settled=settled)\n",
                 "            self.progress.ledger.note_intake(folder.dataset, folder.drop)\n"
@@ -181,13 +174,13 @@ MUTANTS = (
     ),
     Mutant(
         "a sweep that leaves the work to events",
-        (Wrong("workers.sweep", "            return self._submit(run)\n", '            return ""\n'),),
+        (Replacement("workers.sweep", "            return self._submit(run)\n", '            return ""\n'),),
         SWEEP,
     ),
     Mutant(
         "an error acknowledged as success",
         (
-            Wrong(
+            Replacement(
                 "delivery",
                 "            if isinstance(error, Transient):\n",
                 "            if isinstance(error, Transient):\n                return\n            if isinstance(error, Transient):\n",
@@ -198,7 +191,7 @@ MUTANTS = (
     Mutant(
         "a space that nobody remembers to retire",
         (
-            Wrong(
+            Replacement(
                 "aliases",
                 '                self._state.write(RETIRING + left.run, b"", replacing=None)\n',
                 "                pass\n",
@@ -209,7 +202,7 @@ MUTANTS = (
     Mutant(
         "a job that is not listed is no news",
         (
-            Wrong(
+            Replacement(
                 "workers.watch",
                 "(job is None or RUN_STATE[job] is not owed.state)",
                 "(job is not None and RUN_STATE[job] is not owed.state)",

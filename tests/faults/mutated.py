@@ -9,8 +9,8 @@ from support.planted import Planted
 
 [_mutant] = [mutant for mutant in MUTANTS if mutant.name == os.environ[VARIABLE]]
 _replacements = defaultdict[str, dict[str, str]](dict)
-for _wrong in _mutant.wrongs:
-    _replacements[_wrong.module][_wrong.old] = _wrong.new
+for _each in _mutant.replacements:
+    _replacements[_each.module][_each.old] = _each.new
 sys.meta_path[:0] = [Planted(module, pairs) for module, pairs in _replacements.items()]
 
 

@@ -13,14 +13,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from faults.mutants import MUTANTS, Mutant
 from faults.simulate import lived, pairs, say, summed
-from faults.simulator.faults import KINDS
-from faults.simulator.scenarios import Life
+from faults.simulator.scenarios import Life, singles
 from faults.test_mutants import EVERYWHERE, caught_by
 from support.written import write
 
@@ -42,16 +42,6 @@ def many(scenario: str, seeds: int) -> Callable[[], Sequence[Life]]:
     return lambda: [Life(scenario, seed, FOLDERS) for seed in range(seeds)]
 
 
-def singles(scenario: str) -> Callable[[], Sequence[Life]]:
-    """One run, one fault: of every kind, at every call."""
-
-    def lives() -> Sequence[Life]:
-        calls = len(Life(scenario, SEED, 1).world().calls.names)
-        return [Life(scenario, SEED, 1, ((number, kind),)) for number in range(1, calls + 1) for kind in KINDS]
-
-    return lives
-
-
 CAMPAIGNS = (
     Campaign("5 % of calls fail, 20 % of messages come twice, 5 % never, 15 % of folders change", many("storm", 1_000)),
     Campaign("three times as many calls fail, and some are slow", many("hard", 150)),
@@ -61,10 +51,12 @@ CAMPAIGNS = (
     Campaign("events alone, 5 % of calls fail", many("events-faulty", 100)),
     Campaign("events alone, the answer to 10 % of calls is lost", many("events-lost", 100)),
     Campaign("the sweep alone: no event ever comes", many("sweep", 50)),
-    Campaign("one fault of every kind at every call: a run that ends deployed", singles("calm")),
-    Campaign("... whose deployment fails", singles("calm-deploy-failed")),
-    Campaign("... whose events never come", singles("calm-swept")),
-    Campaign("... whose dataset is renewed, so that its first space is retired", singles("calm-renewed")),
+    Campaign("one fault of every kind at every call: a run that ends deployed", partial(singles, "calm", SEED)),
+    Campaign("... whose deployment fails", partial(singles, "calm-deploy-failed", SEED)),
+    Campaign("... whose events never come", partial(singles, "calm-swept", SEED)),
+    Campaign(
+        "... whose dataset is renewed, so that its first space is retired", partial(singles, "calm-renewed", SEED)
+    ),
     Campaign(
         "two faults, of all kinds, at every pair of calls around submission and deployment",
         lambda: list(pairs("calm", SEED)),

@@ -5,7 +5,7 @@ from functools import cache
 import pytest
 from faults.simulator.faults import KINDS
 from faults.simulator.invariants import NAMES
-from faults.simulator.scenarios import Life, record
+from faults.simulator.scenarios import Life, record, singles
 
 SEED = 1
 SHOWN = 5
@@ -14,18 +14,14 @@ EVERY = {"calm": 1, "calm-deploy-failed": 2, "calm-swept": 3, "calm-renewed": 6}
 
 
 @cache
-def calls(scenario):
-    """How many calls a run makes that nothing befalls, some time of quiet after it included."""
-    world = Life(scenario, SEED, 1).world()
-    assert world.violations() == []
-    return len(world.calls.names)
-
-
-@cache
 def befallen(scenario, kind):
     """The records of every world in which one call has this fault."""
-    numbers = range(1, calls(scenario) + 1, EVERY[scenario])
-    return [record(Life(scenario, SEED, 1, ((number, kind),))) for number in numbers]
+    return [record(life) for life in singles(scenario, SEED, (kind,), every=EVERY[scenario])]
+
+
+@pytest.mark.parametrize("scenario", EVERY)
+def test_without_a_fault_everything_holds(scenario):
+    assert Life(scenario, SEED, 1).world().violations() == []
 
 
 @pytest.mark.timeout(180)

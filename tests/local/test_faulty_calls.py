@@ -7,25 +7,12 @@ from google.api_core.retry import Retry
 from google.cloud import aiplatform_v1
 from slack_sdk.webhook import WebhookClient
 from support.faulty import faults
-from support.pubsub import Clients, Pair, PubSubServer, bodies
+from support.pubsub import Pair, bodies
 from support.servers import Server, eventually, running
 from support.vertex import LOCATION, vertex_server
 from support.vertex import Clients as VertexClients
 
 QUICKLY = Retry(initial=0.05, maximum=0.2, timeout=20)
-
-
-@pytest.fixture(scope="module")
-def pubsub(tmp_path_factory):
-    with running(PubSubServer(tmp_path_factory.mktemp("pubsub"))) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def clients(pubsub):
-    clients = Clients(pubsub.host)
-    yield clients
-    clients.close()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import json
 import httpx
 import pytest
 from support.faulty import faults
-from support.pubsub import PROJECT, Clients, Pair, PubSubServer
+from support.pubsub import PROJECT, Pair
 from support.servers import Server, eventually, running
 from support.storage import Receiver, StorageServer, put
 
@@ -48,19 +48,6 @@ def test_a_notification_is_delivered_as_it_was_asked_for(storage, receiver, inst
     assert [instruction] * attempts_that_arrive == [one.body["name"] for one in told]
     assert len({one.headers["ce-id"] for one in told}) <= 1
     assert storage.outbox()["pending"] == 0
-
-
-@pytest.fixture(scope="module")
-def pubsub(tmp_path_factory):
-    with running(PubSubServer(tmp_path_factory.mktemp("pubsub"))) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def clients(pubsub):
-    clients = Clients(pubsub.host)
-    yield clients
-    clients.close()
 
 
 @DELIVERIES

@@ -1,14 +1,10 @@
 """Mutants: for a check in the source, the text that makes it none, or another."""
 
-from typing import NamedTuple
+from support.planted import Replacement
 
 
-class Mutant(NamedTuple):
-    """A piece of the text of a module below `dropforge`, which stands there once, and what it is replaced by."""
-
-    module: str
-    old: str
-    new: str
+class Mutant(Replacement):
+    """A bug in one place."""
 
     @property
     def name(self) -> str:

@@ -18,7 +18,7 @@ import msgspec  # noqa: F401
 import numpy as np  # noqa: F401
 import yaml  # noqa: F401
 from support.mutants import MUTANTS, Mutant
-from support.planted import Planted, path_of
+from support.planted import Planted
 
 _PATIENCE = 90  # seconds that a mutant may take
 _AT_A_TIME = max(os.cpu_count() or 1, 2)
@@ -134,7 +134,7 @@ def main() -> None:
     usual = _answer(reading)
     os.waitpid(child, 0)
     assert isinstance(usual, dict), "without mutants the corpus must come to its end"
-    stale = {each.name for each in MUTANTS if path_of(each.module).read_text("utf-8").count(each.old) != 1}
+    stale = {each.name for each in MUTANTS if each.is_stale}
     waiting = [mutant for mutant in MUTANTS if mutant.name not in stale]
     begun: dict[int, tuple[Mutant, int]] = {}
     noticed: dict[str, object] = {}

@@ -4,6 +4,20 @@ import importlib.abc
 import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
+
+
+class Replacement(NamedTuple):
+    """A piece of the text of a module below `dropforge`, which stands there once, and what it is replaced by."""
+
+    module: str
+    old: str
+    new: str
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether it does not stand there once any more: what it was about has changed."""
+        return path_of(self.module).read_text("utf-8").count(self.old) != 1
 
 
 def path_of(module: str) -> Path:

@@ -18,6 +18,7 @@ from dropforge.deadletters import DeadLetter
 from dropforge.domain.errors import Unavailable
 from dropforge.domain.events import Event
 from dropforge.domain.jobs import JobState
+from dropforge.domain.runs import Run
 from dropforge.settings import Settings, load
 from dropforge.wire import ObjectFinalized, Tick
 from dropforge.workers.deploy import deploy
@@ -138,6 +139,21 @@ class World(bootstrap.Ports):
         for job, look in self.tuner.looks.items():
             if look.state in {JobState.WAITING, JobState.RUNNING}:
                 self.tuner.end(job, state, metrics=GOOD if metrics is None else metrics)
+
+    def deploy(self, dataset: str, files: dict[str, bytes]) -> None:
+        """Drop a dataset and let it come home."""
+        self.land(self.put(dataset, files))
+        self.react()
+        self.finish_jobs()
+        for _ in range(4):
+            self.watch()
+
+    def only_run(self) -> Run:
+        """The one run that there is."""
+        [summary] = self.ledger.summaries()
+        run = self.ledger.load(summary.id)
+        assert run is not None
+        return run
 
     def published(self, kind: type[Event]) -> list[Event]:
         """Every publication of an event type, repetitions included."""

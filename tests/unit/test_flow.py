@@ -23,23 +23,19 @@ def world() -> World:
     return World()
 
 
-def only_run(world: World):
-    [summary] = list(world.ledger.summaries())
-    return world.ledger.load(summary.id)
-
-
-def deploy_one(world: World, files=None) -> None:
-    world.land(world.put("topics", files or dataset()))
+def load_one(world: World) -> None:
+    """Bring a run so far that its model is loaded and has not been tried."""
+    world.land(world.put("topics", dataset()))
     world.react()
     world.finish_jobs()
-    for _ in range(4):
+    for _ in range(2):
         world.watch()
 
 
 def test_a_dropped_folder_ends_as_a_deployed_model(world):
-    deploy_one(world)
+    world.deploy("topics", dataset())
 
-    run = only_run(world)
+    run = world.only_run()
     assert run.state is State.DEPLOYED
     assert [step.state.value for step in run.history] == [
         "validating",
@@ -55,9 +51,9 @@ def test_a_dropped_folder_ends_as_a_deployed_model(world):
 
 
 def test_each_public_event_is_told_once_under_its_own_id(world):
-    deploy_one(world)
+    world.deploy("topics", dataset())
 
-    run = only_run(world)
+    run = world.only_run()
     assert [event.id for event in world.bus.published] == [
         f"{run.id}/validated",
         f"{run.id}/submitted",
@@ -72,7 +68,7 @@ def test_the_job_reads_a_copy_of_exactly_what_was_validated(world):
     world.land(world.put("topics", files))
     world.react()
 
-    run = only_run(world)
+    run = world.only_run()
     [order] = world.tuner.jobs.values()
     assert order.parameters["corpus_path"] == f"gs://state/runs/{run.id}/input/corpus.jsonl"
     for name, data in files.items():
@@ -98,17 +94,17 @@ def test_every_event_delivered_five_times_in_reverse_makes_one_job_and_one_deplo
 
     assert len(world.tuner.jobs) == 1
     assert world.host.deployments == 1
-    assert only_run(world).state is State.DEPLOYED
+    assert world.only_run().state is State.DEPLOYED
     assert len(world.notifier.told) == len({event.id for event in world.bus.published}) == 4
 
 
 def test_the_same_bytes_again_are_skipped_and_told_once_a_drop(world):
-    deploy_one(world)
+    world.deploy("topics", dataset())
 
     for _ in range(2):
         world.land(world.put("topics", dataset()))
 
-    run = only_run(world)
+    run = world.only_run()
     skipped = world.published(events.DatasetSkipped)
     assert [(event.run, event.state) for event in skipped] == [(run.id, State.DEPLOYED)] * 2
     assert len({event.id for event in skipped}) == 2
@@ -116,11 +112,11 @@ def test_the_same_bytes_again_are_skipped_and_told_once_a_drop(world):
 
 
 def test_one_changed_byte_is_a_new_version(world):
-    deploy_one(world)
-    first = only_run(world)
+    world.deploy("topics", dataset())
+    first = world.only_run()
 
     changed = dataset() | {"training_label.tsv": dataset()["training_label.tsv"].replace(b"q0\td0\t1", b"q0\td0\t2")}
-    deploy_one(world, changed)
+    world.deploy("topics", changed)
 
     runs = [world.ledger.load(summary.id) for summary in world.ledger.summaries()]
     second = next(run for run in runs if run.id != first.id)
@@ -133,7 +129,7 @@ def test_one_changed_byte_is_a_new_version(world):
 def test_an_older_drop_that_is_done_later_does_not_move_the_alias_back(world):
     world.land(world.put("topics", dataset()))
     world.react()
-    older = only_run(world)
+    older = world.only_run()
     world.land(world.put("topics", dataset(queries=90)))
     world.react()
     newer = next(s for s in world.ledger.summaries() if s.id != older.id)
@@ -154,7 +150,7 @@ def test_a_broken_folder_is_rejected_with_every_finding_and_no_job(world):
     world.land(world.put("topics", broken))
     world.react()
 
-    run = only_run(world)
+    run = world.only_run()
     assert run.state is State.REJECTED
     [rejected] = world.published(events.DatasetRejected)
     assert {(finding.code, finding.file, finding.line) for finding in rejected.errors} == {
@@ -213,7 +209,7 @@ def test_a_file_replaced_while_it_is_checked_begins_again(world):
     assert outcome.what.value == "deferred"
     [again] = world.land(world.late)
     assert again.why == "dataset validated"
-    assert [owed.run for owed in world.ledger.active()] == [only_run(world).id], "nothing is owed for what is gone"
+    assert [owed.run for owed in world.ledger.active()] == [world.only_run().id], "nothing is owed for what is gone"
 
 
 @pytest.mark.parametrize(
@@ -226,7 +222,7 @@ def test_a_job_that_does_not_succeed_is_told_and_not_deployed(world, ending, sta
     world.finish_jobs(ending)
     world.watch()
 
-    assert only_run(world).state is state
+    assert world.only_run().state is state
     [complete] = world.published(events.JobComplete)
     assert complete.outcome == state.value
     assert list(world.host.endpoints()) == []
@@ -240,13 +236,13 @@ def test_a_paused_job_is_told_and_followed_until_it_ends(world):
     world.watch()
     world.finish_jobs(JobState.PAUSED)
     world.watch()
-    assert only_run(world).state is State.PAUSED
+    assert world.only_run().state is State.PAUSED
 
-    world.tuner.end(only_run(world).job, JobState.SUCCEEDED, metrics={})
+    world.tuner.end(world.only_run().job, JobState.SUCCEEDED, metrics={})
     for _ in range(4):
         world.watch()
     assert [event.outcome for event in world.published(events.JobComplete)] == ["paused", "succeeded"]
-    assert only_run(world).state is State.DEPLOYED
+    assert world.only_run().state is State.DEPLOYED
 
 
 def test_a_job_that_vanished_fails_its_run(world):
@@ -255,7 +251,7 @@ def test_a_job_that_vanished_fails_its_run(world):
     world.tuner.looks.clear()
     world.watch()
 
-    assert (only_run(world).state, only_run(world).fault.code) == (State.FAILED, "NOT_FOUND")
+    assert (world.only_run().state, world.only_run().fault.code) == (State.FAILED, "NOT_FOUND")
 
 
 def test_a_deployment_is_followed_though_its_job_was_removed(world):
@@ -266,7 +262,7 @@ def test_a_deployment_is_followed_though_its_job_was_removed(world):
     world.tuner.looks.clear()
     for _ in range(3):
         world.watch()
-    assert only_run(world).state is State.DEPLOYED
+    assert world.only_run().state is State.DEPLOYED
 
 
 def test_a_refused_job_fails_its_run_and_says_why(world):
@@ -274,7 +270,7 @@ def test_a_refused_job_fails_its_run_and_says_why(world):
     world.land(world.put("topics", dataset()))
     world.react()
 
-    run = only_run(world)
+    run = world.only_run()
     assert (run.state, run.fault.message) == (State.FAILED, "batch_size must be a power of two")
     assert world.published(events.JobComplete)[0].outcome == "failed"
 
@@ -285,7 +281,7 @@ def test_a_worse_model_is_withheld(world):
     world.finish_jobs(metrics={"base_ndcg_at_10": 0.8, "tuned_ndcg_at_10": 0.5})
     world.watch()
 
-    run = only_run(world)
+    run = world.only_run()
     assert (run.state, run.judgement.verdict) == (State.WITHHELD, "worse")
     assert [event.run for event in world.published(events.ModelWithheld)] == [run.id]
     assert list(world.host.endpoints()) == []
@@ -300,7 +296,7 @@ def test_a_failed_deployment_leaves_nothing_that_bills(world):
     for _ in range(4):
         world.watch()
 
-    run = only_run(world)
+    run = world.only_run()
     assert (run.state, run.fault.message) == (State.DEPLOY_FAILED, "no A100 left")
     assert list(world.host.endpoints()) == []
     assert [event.run for event in world.published(events.DeployFailed)] == [run.id]
@@ -314,7 +310,7 @@ def test_a_model_that_answers_nonsense_is_not_pointed_to(world):
     for _ in range(8):
         world.watch()
 
-    run = only_run(world)
+    run = world.only_run()
     assert (run.state, run.fault.step) == (State.DEPLOY_FAILED, "smoke prediction")
     assert (world.host.deployments, list(world.host.endpoints())) == (1, [])
     assert world.aliases.of("topics") is None
@@ -352,7 +348,7 @@ def test_a_step_that_a_tick_could_not_tell_is_told_by_the_next(world):
     world.finish_jobs()
     with world.bus_down():
         world.perform(watch, world.tick("watch"))
-    assert only_run(world).state is State.SUCCEEDED
+    assert world.only_run().state is State.SUCCEEDED
     assert world.published(events.JobComplete) == []
 
     world.perform(watch, world.tick("watch"))
@@ -397,7 +393,7 @@ def test_a_stray_file_in_the_settling_time_does_not_strand_the_drop(world):
     world.clock.sleep = sleep
     [stray] = world.land(world.late)
     assert (outcome.why, stray.why) == ("dataset validated", "no file of a dataset")
-    assert only_run(world).checked.counts == {}
+    assert world.only_run().checked.counts == {}
 
 
 def test_a_replaced_configuration_is_never_taken_for_none(world):
@@ -427,7 +423,7 @@ def test_an_encoded_file_is_told_of_and_never_opened(world):
     world.drop.list = encoded
     world.drop.open = None
     world.land(world.put("topics", dataset() | {"tuning.yaml": b"train_steps: 60\n"}))
-    counts = only_run(world).checked.counts
+    counts = world.only_run().checked.counts
     assert counts == {"bytes-encoded": 4, "tuning-unreadable": 1}
 
 
@@ -464,7 +460,7 @@ def test_a_submission_is_told_though_the_watcher_was_faster(world):
         world.perform(submit, validated_event)
     world.finish_jobs(JobState.RUNNING)
     world.perform(watch, world.tick("watch"))
-    assert only_run(world).state is State.RUNNING
+    assert world.only_run().state is State.RUNNING
     [told] = world.published(events.TuningSubmitted)
     assert (told.state, told.id) == (State.SUBMITTED, f"{told.run}/submitted")
     world.perform(submit, validated_event)
@@ -494,7 +490,7 @@ def test_a_twin_that_finds_a_file_gone_leaves_the_run_alone(world):
 
     world.drop.open = twin_is_faster
     world.land([last])
-    run = only_run(world)
+    run = world.only_run()
     assert (run.state, [owed.run for owed in world.ledger.active()]) == (State.SUBMITTED, [run.id])
 
 
@@ -504,7 +500,7 @@ def test_a_deployment_that_cannot_come_to_anything_is_given_up_and_told(world, g
     world.react()
     world.finish_jobs()
     world.watch()
-    run = only_run(world)
+    run = world.only_run()
 
     def no_model(*_):
         raise Missing("the model is not there")
@@ -515,17 +511,13 @@ def test_a_deployment_that_cannot_come_to_anything_is_given_up_and_told(world, g
         world.state.delete(f"runs/{run.id}/input/training_label.tsv")
     for _ in range(8):
         world.watch()
-    assert only_run(world).state is State.DEPLOY_FAILED
+    assert world.only_run().state is State.DEPLOY_FAILED
     assert list(world.host.endpoints()) == []
     assert len(world.published(events.DeployFailed)) == 1
 
 
 def test_an_alias_is_never_left_on_an_endpoint_that_was_cleared_away(world):
-    world.land(world.put("topics", dataset()))
-    world.react()
-    world.finish_jobs()
-    for _ in range(2):
-        world.watch()
+    load_one(world)
     reach = world.aliases.move
 
     def cut_off(to):
@@ -539,15 +531,11 @@ def test_an_alias_is_never_left_on_an_endpoint_that_was_cleared_away(world):
 
     world.host.wrong = True  # and now the model answers nonsense for a moment
     world.watch()
-    assert only_run(world).state is State.DEPLOYED
+    assert world.only_run().state is State.DEPLOYED
 
 
 def test_a_look_that_was_held_up_does_not_give_up_what_another_has_opened(world):
-    world.land(world.put("topics", dataset()))
-    world.react()
-    world.finish_jobs()
-    for _ in range(2):
-        world.watch()
+    load_one(world)
     predict = world.host.predict
 
     def answers_late(*_):
@@ -557,18 +545,14 @@ def test_a_look_that_was_held_up_does_not_give_up_what_another_has_opened(world)
 
     world.host.predict = answers_late
     world.watch()
-    run = only_run(world)
+    run = world.only_run()
     assert (run.state, run.fault) == (State.DEPLOYED, None)
     assert world.host.serves(run.serving.endpoint, run.serving.deployed_model)
     assert world.published(events.DeployFailed) == []
 
 
 def test_a_look_that_was_held_up_does_not_open_what_another_has_given_up(world):
-    world.land(world.put("topics", dataset()))
-    world.react()
-    world.finish_jobs()
-    for _ in range(2):
-        world.watch()
+    load_one(world)
     predict = world.host.predict
 
     def given_up_meanwhile(*arguments):
@@ -581,7 +565,7 @@ def test_a_look_that_was_held_up_does_not_open_what_another_has_given_up(world):
 
     world.host.predict = given_up_meanwhile
     world.watch()
-    assert only_run(world).state is State.DEPLOY_FAILED
+    assert world.only_run().state is State.DEPLOY_FAILED
     assert world.aliases.of("topics") is None
     assert list(world.host.endpoints()) == []
 
@@ -603,7 +587,7 @@ def test_a_look_that_is_out_of_date_is_not_believed(world):
     world.finish_jobs(JobState.PAUSED)
     world.tuner.look = answers_late
     world.watch()
-    assert [step.state.value for step in only_run(world).history[3:]] == ["running", "paused", "running"]
+    assert [step.state.value for step in world.only_run().history[3:]] == ["running", "paused", "running"]
 
 
 class TestQuota:

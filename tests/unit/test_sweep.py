@@ -24,20 +24,6 @@ def world() -> World:
     return World()
 
 
-def only_run(world: World):
-    [summary] = list(world.ledger.summaries())
-    return world.ledger.load(summary.id)
-
-
-def deploy(world: World, name="topics", files=None) -> None:
-    """Drop a dataset and let it come home."""
-    world.land(world.put(name, files or dataset()))
-    world.react()
-    world.finish_jobs()
-    for _ in range(4):
-        world.watch()
-
-
 def swept(world: World, *, after: float = PATIENCE) -> Outcome:
     """One sweep, nobody hearing of anything."""
     world.clock.advance(after)
@@ -52,25 +38,25 @@ def test_a_drop_that_nobody_heard_of_is_taken_in(world):
 
     world.clock.advance(601)
     world.sweep()
-    assert only_run(world).state is State.VALIDATED
+    assert world.only_run().state is State.VALIDATED
 
 
 def test_a_sweep_does_itself_what_lost_events_should_have_brought_about(world):
     world.put("topics", dataset())
     assert swept(world).why == "repaired 1"
-    assert only_run(world).state is State.VALIDATED
+    assert world.only_run().state is State.VALIDATED
 
     swept(world)
-    assert only_run(world).state is State.SUBMITTED
+    assert world.only_run().state is State.SUBMITTED
     world.finish_jobs()
     world.perform(watch, world.tick("watch"))
-    assert only_run(world).state is State.SUCCEEDED
+    assert world.only_run().state is State.SUCCEEDED
 
     swept(world)
-    assert only_run(world).state is State.DEPLOYING
+    assert world.only_run().state is State.DEPLOYING
     for _ in range(3):
         world.perform(watch, world.tick("watch"))
-    assert only_run(world).state is State.DEPLOYED
+    assert world.only_run().state is State.DEPLOYED
 
 
 def test_what_was_told_is_not_told_again(world):
@@ -83,7 +69,7 @@ def test_what_was_told_is_not_told_again(world):
 def test_what_events_may_yet_do_is_left_to_them(world):
     world.land(world.put("topics", dataset()))
     assert swept(world, after=599).why == "repaired 0"
-    assert only_run(world).state is State.VALIDATED
+    assert world.only_run().state is State.VALIDATED
 
 
 def test_one_that_fails_does_not_keep_the_sweep_from_the_next(world):
@@ -108,7 +94,7 @@ def test_a_listing_that_fails_does_not_hide_the_others(world):
 
     world.drop.list = broken
     swept(world)
-    assert only_run(world).state is State.SUBMITTED
+    assert world.only_run().state is State.SUBMITTED
 
 
 def test_a_sweep_that_runs_out_of_time_goes_on_at_the_next_tick(world):
@@ -134,7 +120,7 @@ def test_a_job_that_does_not_get_on_is_told_of_once(world, state):
     world.react()
     world.finish_jobs(state)
     world.watch()
-    run = only_run(world)
+    run = world.only_run()
     bound = STUCK_AFTER[run.state].total_seconds()
     swept(world, after=bound - 60)
     assert world.published(events.RunStuck) == []
@@ -156,9 +142,9 @@ def test_a_deployment_that_does_not_get_on_is_told_of(world):
 
 def renewed(world: World) -> tuple[str, str]:
     """Deploy a dataset, then another version of it; gives both runs."""
-    deploy(world)
-    first = only_run(world).id
-    deploy(world, files=dataset(documents=25))
+    world.deploy("topics", dataset())
+    first = world.only_run().id
+    world.deploy("topics", dataset(documents=25))
     [second] = {summary.id for summary in world.ledger.summaries()} - {first}
     return first, second
 
@@ -196,7 +182,7 @@ def test_the_space_of_an_older_drop_that_is_done_later_is_retired_too(world):
     old = world.put("topics", dataset())
     world.land(old)
     world.react()
-    first = only_run(world).id
+    first = world.only_run().id
     deploy_later = world.tuner.looks.copy()
     new = world.put("topics", {"corpus.jsonl": dataset(documents=25)["corpus.jsonl"]})
     world.land(new)
@@ -242,13 +228,13 @@ def test_an_endpoint_for_which_no_run_accounts_is_told_of_and_left_alone(world):
 
 
 def test_the_endpoint_of_a_deployed_run_is_nobodys_news(world):
-    deploy(world)
+    world.deploy("topics", dataset())
     swept(world)
     assert world.published(events.EndpointUnowned) == []
 
 
 def test_readers_hear_in_time_that_their_base_model_will_be_retired(world):
-    deploy(world)
+    world.deploy("topics", dataset())
     swept(world, after=(timedelta(days=59)).total_seconds())
     assert world.published(events.BaseModelRetiring) == []
     swept(world, after=timedelta(days=3).total_seconds())
@@ -263,8 +249,8 @@ def test_a_validation_cut_off_is_begun_again(world):
     world.clock.advance(601)
     world.sweep()
 
-    assert only_run(world).state is State.SUBMITTED
-    assert [owed.run for owed in world.ledger.active()] == [only_run(world).id]
+    assert world.only_run().state is State.SUBMITTED
+    assert [owed.run for owed in world.ledger.active()] == [world.only_run().id]
 
 
 def test_an_incomplete_folder_is_told_of_once(world):
@@ -301,7 +287,7 @@ def test_a_misnamed_folder_that_nobody_heard_of_is_told_of_once(world):
 
 
 def test_a_folder_taken_in_costs_the_sweep_no_further_look(world):
-    deploy(world)
+    world.deploy("topics", dataset())
     world.clock.advance(601)
     before = len(world.bus.published)
     assert world.sweep().why == "repaired 0"
@@ -359,8 +345,8 @@ def test_a_retirement_is_told_after_the_deployment_and_leaves_nothing_behind(wor
 
 
 def test_a_space_that_is_being_left_just_now_is_not_forgotten(world):
-    deploy(world)
-    first = only_run(world).id
+    world.deploy("topics", dataset())
+    first = world.only_run().id
     alias = world.aliases.of("topics")
     write, swept_meanwhile = world.state.write, []
 
@@ -388,7 +374,7 @@ def test_a_run_that_waits_for_too_long_is_told_of(world, state):
         world.perform(watch, world.tick("watch"))
     swept(world, after=7 * 3600)
     swept(world)
-    assert [event.run for event in world.published(events.RunStuck)] == [only_run(world).id]
+    assert [event.run for event in world.published(events.RunStuck)] == [world.only_run().id]
 
 
 def _raise(error):

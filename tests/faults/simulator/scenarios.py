@@ -1,9 +1,9 @@
 """The worlds that are lived through, by name, and how to live through one again."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from faults.simulator.faults import Faults
+from faults.simulator.faults import KINDS, Faults
 from faults.simulator.invariants import Violation
 from faults.simulator.nature import CALM, Nature
 from faults.simulator.world import World
@@ -80,6 +80,12 @@ class Life:
         scenario = SCENARIOS[self.scenario]
         faults = Faults(scenario.rates, at=dict(self.at))
         return World(self.seed, self.folders, faults=faults, nature=scenario.nature).run()
+
+
+def singles(scenario: str, seed: int, kinds: Iterable[str] = KINDS, *, every: int = 1) -> list[Life]:
+    """One run, one fault: of these kinds, at every so many-th of the calls that it makes when nothing befalls it."""
+    calls = len(Life(scenario, seed, 1).world().calls.names)
+    return [Life(scenario, seed, 1, ((number, kind),)) for number in range(1, calls + 1, every) for kind in kinds]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from faults.storms.facts import Facts, announced, headlines
+from faults.storms.facts import Facts, headlines, ids
 from faults.storms.invariants import check
 
 from dropforge.domain.runs import Checked, Run, Serving, State, Step, Tuned
@@ -34,7 +34,7 @@ GOOD = Facts(
     jobs=Counter({RUN.id: 1}),
     models={RUN.id: ["7"]},
     active=(),
-    heard=Counter(announced(RUN)),
+    heard=Counter(ids(RUN)),
     told=Counter(headlines(RUN)),
     dead=(),
     seconds=0,
@@ -55,7 +55,7 @@ def test_a_storm_that_did_no_harm_is_fine():
         ({"models": {}}, "are deployed, not"),
         ({"models": GOOD.models | {"other-1": []}}, "an endpoint of other-1"),
         ({"active": ("active/topics-1",)}, "active/topics-1 is left"),
-        ({"heard": Counter(announced(RUN)[1:])}, "no subscriber heard of topics-1/validated"),
+        ({"heard": Counter(ids(RUN)[1:])}, "no subscriber heard of topics-1/validated"),
         ({"told": Counter(headlines(RUN)[1:])}, "people were not told 1 things"),
         ({"told": Counter(2 * headlines(RUN))}, "things too often"),
         ({"dead": ("letter",)}, "dead letter"),

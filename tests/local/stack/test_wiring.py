@@ -7,6 +7,7 @@ from google.cloud import pubsub_v1
 from support.pubsub import PubSubServer
 from support.servers import free_port, running
 
+from dropforge.adapters.google import undelivered
 from dropforge_local.stack import topology
 from dropforge_local.stack.errors import StackError
 from dropforge_local.stack.up import CHECKOUT
@@ -113,3 +114,10 @@ def test_a_subscription_of_a_function_that_is_gone_is_deleted_and_a_persons_own_
 def test_a_pubsub_that_is_not_there_is_explained():
     with pytest.raises(StackError, match=r"Pub/Sub did not answer PUT .* logs/pubsub\.log"):
         wire(PLAN, rest_port=free_port(), urls=urls(1))
+
+
+def test_every_dead_letter_that_is_kept_is_one_that_people_are_shown(rest_port, subscriptions):
+    wire(PLAN, rest_port=rest_port, urls=urls(1))
+    kept = {name for name in subscriptions() if "." not in name}
+    assert kept
+    assert kept <= undelivered._OURS

@@ -1,0 +1,20 @@
+"""Servers that several of these tests share the way to start."""
+
+import pytest
+from support.pubsub import Clients, PubSubServer
+from support.servers import running
+
+
+@pytest.fixture(scope="module")
+def pubsub(tmp_path_factory):
+    """A Pub/Sub server of the module's own."""
+    with running(PubSubServer(tmp_path_factory.mktemp("pubsub"))) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def clients(pubsub):
+    """Google's own clients of it."""
+    clients = Clients(pubsub.host)
+    yield clients
+    clients.close()
