@@ -203,8 +203,7 @@ class Ledger:
     def forget(self, intent: Intent) -> None:
         """Remove the marker of a run that was begun and never recorded, unless it has been recorded meanwhile."""
         self._state.delete(_ACTIVE + intent.run, generation=intent.generation)
-        recorded = self.load(intent.run)
-        if recorded and not recorded.is_settled:
+        if recorded := self.load(intent.run):  # settled or not: its recorder may have been cut off before it told
             self.begin(_intent(recorded))
 
     def active(self) -> Iterator[Owed]:

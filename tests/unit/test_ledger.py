@@ -13,7 +13,7 @@ from dropforge.claims import Claimed, Claims
 from dropforge.domain.errors import Conflict, Contended, Missing, Unavailable, Unreadable
 from dropforge.domain.runs import State, advance
 from dropforge.domain.spaces import Alias
-from dropforge.ledger import Ledger
+from dropforge.ledger import Intent, Ledger
 from dropforge.workers.notify import notify
 
 
@@ -50,6 +50,16 @@ def test_a_recorded_run_stands(world):
     first, is_mine = world.ledger.record(validated())
     assert is_mine
     assert world.ledger.record(replace(validated(), dataset="other")) == (first, False)
+
+
+@pytest.mark.parametrize("outcome", [State.VALIDATED, State.REJECTED])
+def test_a_run_that_another_records_meanwhile_keeps_its_marker(world, outcome):
+    run = replace(validated(), state=outcome)
+    world.ledger.begin(Intent(run.id, run.dataset, run.started))
+    mine = world.ledger.intent(run.id)
+    world.ledger.record(run)  # and its recorder is cut off before it tells
+    world.ledger.forget(mine)
+    assert [owed.run for owed in world.ledger.active()] == [run.id]
 
 
 def test_a_lost_race_is_decided_again(world):
