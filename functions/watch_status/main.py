@@ -1,4 +1,4 @@
-"""Trigger: watch-requests, every minute. Publishes job-complete, model-deployed, notices."""
+"""Triggers: watch-requests, every minute; pipeline-job-events, when a job ends. Publishes job-complete, model-deployed, notices."""
 
 import functions_framework
 from cloudevents.http import CloudEvent
@@ -11,4 +11,4 @@ from dropforge.workers.watch import watch
 @functions_framework.cloud_event
 def watch_status(event: CloudEvent) -> None:
     """Look at every job and deployment that is in flight."""
-    deliver(event, read=wire.tick, work=watch)
+    deliver(event, read=wire.watch_request, work=watch)

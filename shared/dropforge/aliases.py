@@ -5,6 +5,7 @@ retiring/RUN      there while the run's space awaits its end: its readers have l
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from typing import NamedTuple, TypeVar
 
@@ -16,23 +17,33 @@ from dropforge.ports import NEW, ObjectStore
 
 Changed = TypeVar("Changed", Alias, Alias | None)
 _ALIASES = "aliases/"
+_BY_HAND, _TOLD, _HASTE = "moved", "told", "at-once"  # keys of metadata
 _TRIES = 8
 
 
 class Left(NamedTuple):
-    """A space without readers: its run's id, since when, and the generation of the marker that says so."""
+    """A space without readers: its run's id, since when, the generation of the marker that says so, and its haste."""
 
     run: str
     since: datetime
     generation: int
+    at_once: bool
 
 
 class Pointer(NamedTuple):
-    """An alias in one line: the dataset, the run whose space readers use, and the model that was tuned for it."""
+    """An alias in one line.
+
+    Attributes:
+        dataset: Whose.
+        run: The run whose space readers use.
+        base_model: What was tuned for it.
+        is_untold: Whether it was moved by hand, and nobody was told.
+    """
 
     dataset: str
     run: str
     base_model: str
+    is_untold: bool
 
 
 class Aliases:
@@ -53,6 +64,22 @@ class Aliases:
         """
         return self._change(to.dataset, lambda stored: moved(stored, to), joining=to)
 
+    def note_told(self, alias: Alias) -> None:
+        """Tick off that people were told of a move by hand; a later one stays untold."""
+        if alias.request:
+            with suppress(Missing):
+                self._state.annotate(_named(alias.dataset), {_TOLD: alias.request.at.isoformat()})
+
+    def leave(self, run_id: str, *, at_once: bool = False) -> None:
+        """Mark a space as having no readers any more; at once: it is not kept for a rollback."""
+        self._state.write(RETIRING + run_id, b"", replacing=None, metadata={_HASTE: "yes"} if at_once else None)
+
+    def remove(self, dataset: str, run_id: str) -> None:
+        """Point the readers of a dataset nowhere, if they are pointed to a run's space."""
+        found = self._read(dataset)
+        if found and found[0].run == run_id:
+            self._state.delete(_named(dataset), generation=found[1])
+
     def confirm(self, dataset: str, run_id: str) -> bool:
         """Whether readers are pointed to a run's space; if so the alias is written anew.
 
@@ -71,15 +98,14 @@ class Aliases:
             stored, generation = found or (None, NEW)
             wanted = decide(stored)
             if joining and stored and joining.run != stored.run:
-                left = joining if wanted is stored else stored
-                self._state.write(RETIRING + left.run, b"", replacing=None)
+                self.leave((joining if wanted is stored else stored).run)
             if wanted is None or wanted is stored:
                 return wanted
             pointer = {"run": wanted.run, "base_model": wanted.base_model}
+            if wanted.request:
+                pointer |= {_BY_HAND: wanted.request.at.isoformat()}
             try:
-                self._state.write(
-                    f"{_ALIASES}{dataset}.json", wire.encode(wanted), replacing=generation, metadata=pointer
-                )
+                self._state.write(_named(dataset), wire.encode(wanted), replacing=generation, metadata=pointer)
             except Conflict:
                 continue  # an own lost answer reads as changed already
             return wanted
@@ -88,13 +114,15 @@ class Aliases:
     def pointers(self) -> Iterator[Pointer]:
         """Every alias in one line, from the listing alone."""
         for file in self._state.list(_ALIASES):
-            dataset = file.name.removeprefix(_ALIASES).removesuffix(".json")
-            yield Pointer(dataset, file.metadata.get("run", ""), file.metadata.get("base_model", ""))
+            dataset, noted = file.name.removeprefix(_ALIASES).removesuffix(".json"), file.metadata
+            is_untold = _BY_HAND in noted and noted[_BY_HAND] != noted.get(_TOLD)
+            yield Pointer(dataset, noted.get("run", ""), noted.get("base_model", ""), is_untold)
 
     def left(self) -> Iterator[Left]:
         """Every space that has no readers any more and is still there."""
         return (
-            Left(file.name.removeprefix(RETIRING), file.updated, file.generation) for file in self._state.list(RETIRING)
+            Left(file.name.removeprefix(RETIRING), file.updated, file.generation, _HASTE in file.metadata)
+            for file in self._state.list(RETIRING)
         )
 
     def keep(self, left: Left) -> None:
@@ -102,9 +130,12 @@ class Aliases:
         self._state.delete(RETIRING + left.run, generation=left.generation)
 
     def _read(self, dataset: str) -> tuple[Alias, int] | None:
-        name = f"{_ALIASES}{dataset}.json"
         try:
-            data, generation = self._state.read(name)
+            data, generation = self._state.read(_named(dataset))
         except Missing:
             return None
-        return wire.decode(data, Alias, name), generation
+        return wire.decode(data, Alias, _named(dataset)), generation
+
+
+def _named(dataset: str) -> str:
+    return f"{_ALIASES}{dataset}.json"

@@ -19,9 +19,12 @@ if TYPE_CHECKING:
     from dropforge.adapters.google.undelivered import Undelivered
     from dropforge.adapters.google.vertex import Vertex
     from dropforge.aliases import Aliases
+    from dropforge.attempts import Attempts
+    from dropforge.budget import Budget
     from dropforge.claims import Claims
     from dropforge.domain.validator.check import Inspection
     from dropforge.ledger import Ledger
+    from dropforge.orders import Orders
     from dropforge.progress import Progress
     from dropforge.workers.outcome import Outcome
 
@@ -87,6 +90,27 @@ class Ports:
         from dropforge.claims import Claims
 
         return Claims(self.state, self.clock)
+
+    @cached_property
+    def budget(self) -> "Budget":
+        """What may be spent."""
+        from dropforge.budget import Budget
+
+        return Budget(self.state, self.clock, self.settings.operator.caps)
+
+    @cached_property
+    def orders(self) -> "Orders":
+        """The jobs of validated runs."""
+        from dropforge.orders import Orders
+
+        return Orders(self.state, self.tuner, self.progress, self.budget, self.settings)
+
+    @cached_property
+    def attempts(self) -> "Attempts":
+        """Further attempts at a version."""
+        from dropforge.attempts import Attempts
+
+        return Attempts(self.state, self.progress)
 
     @cached_property
     def progress(self) -> "Progress":

@@ -54,7 +54,7 @@ class DeadLetter:
         return f"{self.function}/{quote(self.id, safe='')}"
 
     def event(self) -> Event | None:
-        """The event of ours that it carries; None for a tick or an object's, which the next sweep makes good.
+        """The event of ours that it carries; None for a hint or an object's, which the next sweep makes good.
 
         Raises:
             Unreadable: It carries none that this version knows.
@@ -62,7 +62,7 @@ class DeadLetter:
         if self.type == wire.FINALIZED:
             return None
         delivered = CloudEvent({"type": self.type, "source": self.source, "id": self.id}, self.data)
-        return None if wire.is_tick(delivered) else wire.domain_event(delivered)
+        return None if wire.is_hint(delivered) else wire.domain_event(delivered)
 
 
 class DeadLetters(Protocol):

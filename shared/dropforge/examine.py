@@ -101,7 +101,13 @@ class Examiner:
         with ExitStack() as stack:
             files = {name: stack.enter_context(self.reader.open(file)) for name, file in data.items()}
             return check(
-                files, tuning, findings, self.operator.limits, inspection=self.inspection, progress=self.progress
+                files,
+                tuning,
+                findings,
+                self.operator.limits,
+                catalogue=self.operator.catalogue,
+                inspection=self.inspection,
+                progress=self.progress,
             )
 
     def examine(self, folder: Folder, today: date) -> Report:

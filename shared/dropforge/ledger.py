@@ -13,6 +13,7 @@ marker carries how much of the run's history has been told, so that what is in f
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -58,7 +59,8 @@ class Owed:
         touched: When the marker was last written.
         told: How many steps of the run's history have been told.
         state: The last of these; None before the first.
-        waits: Whether the run waits in this state for a quota.
+        waits: Whether the run waits in this state for room to be submitted.
+        stops: Whether somebody asked for its end.
     """
 
     run: str
@@ -67,6 +69,7 @@ class Owed:
     told: int
     state: State | None
     waits: bool = False
+    stops: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,18 +184,27 @@ class Ledger:
 
         Args:
             run: As it stands.
-            first: Whether nothing of it was ticked off before. The marker is then written anew: whoever began the same
-                version, and finds only now that nothing comes of it, must not take away the marker of a recorded run.
+            first: Whether nothing of it was ticked off before, or since it was reopened. The marker is then written
+                anew: whoever finds that nothing comes of it, or that nothing is owed, must not take away the marker of
+                a run in flight.
         """
-        told = {"told": str(len(run.history)), "state": run.state.value}
         if first:
-            self._mark(_intent(run), replacing=None, noting=told)
+            self._mark(_intent(run), replacing=None, noting=_all_told(run))
         else:
-            self._note(run, told)
+            self._note(run, _all_told(run))
+
+    def reopen(self, run: Run) -> None:
+        """Mark a settled run active again, before the first effect; its history has been told."""
+        with suppress(Conflict):  # marked already: by another, or by an own lost answer
+            self._mark(_intent(run), replacing=NEW, noting=_all_told(run))
 
     def note_waiting(self, run: Run) -> None:
-        """Tick off that a run waits for a quota, in the state in which it is."""
+        """Tick off that a run waits for room to be submitted, in the state in which it is."""
         self._note(run, {"waits": run.state.value})
+
+    def note_stopping(self, run: Run) -> None:
+        """Tick off that somebody asked for the end of a run: the watcher sees to it."""
+        self._note(run, {"stops": "yes"})
 
     def settle(self, run: Run) -> None:
         """Say that nothing is owed for a settled run any more."""
@@ -307,7 +319,11 @@ def _owed(marker: StoredFile) -> Owed:
     except (KeyError, ValueError):
         begun, told, state = marker.updated, 0, None
     waits = state is not None and noted.get("waits") == state.value
-    return Owed(marker.name.removeprefix(_ACTIVE), begun, marker.updated, told, state, waits)
+    return Owed(marker.name.removeprefix(_ACTIVE), begun, marker.updated, told, state, waits, "stops" in noted)
+
+
+def _all_told(run: Run) -> dict[str, str]:
+    return {"told": str(len(run.history)), "state": run.state.value}
 
 
 def _intent(run: Run) -> Intent:

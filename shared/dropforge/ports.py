@@ -10,11 +10,11 @@ from datetime import datetime
 from typing import BinaryIO, Protocol
 
 from dropforge.domain.events import Event
+from dropforge.domain.facts import Fault
 from dropforge.domain.files import StoredFile
 from dropforge.domain.jobs import JobState, Look, Order
 from dropforge.domain.messages import Message
 from dropforge.domain.probe import Text
-from dropforge.domain.runs import Fault
 
 NEW = 0  # the generation of an object that is not there yet
 
@@ -158,6 +158,19 @@ class Tuner(Protocol):
         """
         ...
 
+    def cancel(self, job: str) -> None:
+        """Ask a job to stop; one that has ended stays as it is. It has stopped once `look` says so.
+
+        Raises:
+            Missing: There is no such job.
+            Unavailable: It cannot be asked now: ask again.
+        """
+        ...
+
+    def named(self, order: str) -> str:
+        """The resource name of the job of an order's id, whether it exists or not."""
+        ...
+
     def states(self, since: datetime) -> Mapping[str, JobState]:
         """The state of every job of ours that was created since then, by its order's id, in a few calls.
 
@@ -253,11 +266,31 @@ class ModelHost(Protocol):
         """
         ...
 
-    def predict(self, endpoint: str, texts: Sequence[Text], task_type: str) -> list[list[float]]:
-        """The vectors of at most five texts, in their order.
+    def embed(self, endpoint: str, texts: Sequence[Text], task_type: str) -> list[list[float]]:
+        """The vectors of any number of texts, in their order, by the model that an endpoint serves.
+
+        The service is asked in requests of the size that it takes, several at once.
 
         Raises:
-            Refused, Unavailable: As `Tuner.submit`.
+            Missing: There is no such endpoint.
+            Refused, Exhausted, Unavailable: As `Tuner.submit`.
+        """
+        ...
+
+    def embed_by_base(
+        self, base_model: str, texts: Sequence[Text], task_type: str, dimensions: int | None
+    ) -> list[list[float]]:
+        """The vectors of any number of texts, in their order, by a base model, which needs no endpoint of ours.
+
+        Args:
+            base_model: Its id.
+            texts: What to embed. A title counts only for documents, as the service has it.
+            task_type: What the vectors are for.
+            dimensions: Their length; None for the model's own.
+
+        Raises:
+            Refused: The model is not (or no longer) there, or does not take this.
+            Exhausted, Unavailable: As `Tuner.submit`.
         """
         ...
 

@@ -59,6 +59,20 @@ class Progress:
             log.info("run.reached", run=run.id, state=to.value)
         return stands
 
+    def reopen(self, run: Run, to: State, *, function: str, event: str, **facts: object) -> Run:
+        """Take up a settled run again, as `reach` does: its history is told, and its marker comes before the first effect.
+
+        Args:
+            run: As it was looked at.
+            to: The state to reach.
+            function: Who makes it, for the history.
+            event: Id of the event, or request, that caused it.
+            facts: Fields of the run that become known with it.
+        """
+        self.catch_up(run)
+        self.ledger.reopen(run)
+        return self.reach(run, to, function=function, event=event, reopened=len(run.history), **facts)
+
     def catch_up(self, run: Run) -> bool:
         """Tell what the run's marker says has not been told; says whether there was anything."""
         return self.tell(run, told=self.ledger.told(run))
@@ -68,13 +82,14 @@ class Progress:
 
         Then the marker is ticked off, or removed where nothing more is owed. Safe to repeat.
         """
+        told = max(told, run.reopened)  # what came before is told, and no longer stands in the record as it was then
         untold = run.history[told:]
         for event in announced(run, self.links, told=told):
             self.bus.publish(event)
         if untold and run.is_settled:
             self.ledger.settle(run)
         elif untold:
-            self.ledger.note_told(run, first=told == 0)
+            self.ledger.note_told(run, first=told == run.reopened)
         return bool(untold)
 
     def mention(self, notice: Event) -> bool:

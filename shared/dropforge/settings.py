@@ -4,22 +4,30 @@ The environment says where things are; `dropforge.yaml` (its path in `DROPFORGE_
 """
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from dropforge.domain.announcements import Links
-from dropforge.domain.catalogue import Limits, suggestion
+from dropforge.domain.caps import Caps, problems_with
+from dropforge.domain.catalogue import CATALOGUE, Catalogue, Limits, suggestion
+from dropforge.domain.corrections import Corrections, ModelCorrection, corrected
 from dropforge.domain.errors import Misconfigured
-from dropforge.domain.jobs import Machines
+from dropforge.domain.gate import GateRules, problems_of_rules
+from dropforge.domain.jobs import Machines, problems_of_labels
+from dropforge.domain.plan import Pace, Prices
 from dropforge.domain.tuning import Bounds, Tuning, problems_of
 
+Kind = TypeVar("Kind")
 _SHARE_OF_TIME = 0.7
 _LONGEST_KEPT = 10_000  # hours, more than a year
+_FIRST_PAUSE = timedelta(minutes=30)
+_MOST_ATTEMPTS = 10
+_MOST_PREDICTIONS = 1_000_000  # far above the quota that a project begins with
 JOBS = "https://console.cloud.google.com/vertex-ai/locations/{}/pipelines/runs/"
 
 
@@ -38,17 +46,26 @@ class Operator:
 
     Attributes:
         tuning: Defaults of a dataset's `tuning.yaml`.
-        allowed_retired: Base models that may be tuned although their date has passed.
+        catalogue: What Vertex AI offers, with the operator's corrections.
+        allowed_retired: Base models that may be tuned although Vertex takes no new tuning of them any more.
         limits: How large a dataset may be, where Vertex allows another size than the catalogue knows.
         training: On what training runs.
         serving: On what models are served.
         service_account: As whom the pipeline job runs; empty for the project's default.
         network: The VPC network of the job; empty for none.
         encryption_key: The CMEK key's resource name; empty for Google's own.
+        plan: How fast training is, for estimates.
+        prices: What machines cost, for estimates; none are built in.
+        caps: How much may be spent.
+        attempts: How many attempts at a version are begun where each meets a quota inside the pipeline.
+        gate: How models are measured, and what counts as better.
+        labels: Put on every job and endpoint, beside our own: for cost tracking.
         keep_previous_hours: How long a space that readers have left is kept for a rollback.
+        predictions_a_minute: Requests for vectors that one process sends at most: its share of the project's quota.
     """
 
     tuning: Tuning = field(default_factory=Tuning)
+    catalogue: Catalogue = CATALOGUE
     allowed_retired: frozenset[str] = frozenset()
     limits: Limits = field(default_factory=Limits)
     training: Machines = field(default_factory=Machines)
@@ -56,7 +73,20 @@ class Operator:
     service_account: str = ""
     network: str = ""
     encryption_key: str = ""
+    plan: Pace = field(default_factory=Pace)
+    prices: Prices = field(default_factory=Prices)
+    caps: Caps = field(default_factory=Caps)
+    attempts: int = 3
+    gate: GateRules = field(default_factory=GateRules)
+    labels: dict[str, str] = field(default_factory=dict)
     keep_previous_hours: float = 24
+    predictions_a_minute: int = 6_000
+
+    @staticmethod
+    def pause_after(attempt: int) -> timedelta:
+        """How long the next attempt waits where this one met a quota: each waits four times as long as the one before."""
+        pause: timedelta = _FIRST_PAUSE * 4 ** (attempt - 1)
+        return pause
 
     @property
     def keeps_previous(self) -> timedelta:
@@ -66,7 +96,7 @@ class Operator:
     @property
     def bounds(self) -> Bounds:
         """What a dataset's own configuration is laid over."""
-        return Bounds(self.tuning, self.allowed_retired)
+        return Bounds(self.tuning, self.allowed_retired, self.catalogue)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,15 +229,50 @@ def _operator(path: str) -> Operator:
         return Operator()
     try:
         written = msgspec.yaml.decode(Path(path).read_bytes() or b"{}", type=dict[str, Any])
+        catalogue = _catalogue(written.pop("catalogue", {}))
         _refuse_unknown(written, Operator)
-        operator = msgspec.convert(written, Operator)
-        if problems := problems_of(operator.tuning):
+        operator = replace(msgspec.convert(written, Operator), catalogue=catalogue)
+        if problems := [*problems_of(operator.tuning, catalogue), *_unknown_models(operator)]:
             raise ValueError("; ".join(problems))  # noqa: TRY301 - told with the rest
+        if problems := problems_with(operator.caps, operator.prices, operator.plan, operator.training):
+            raise ValueError("; ".join(problems))  # noqa: TRY301 - as above
+        if problems := [*problems_of_rules(operator.gate), *problems_of_labels(operator.labels)]:
+            raise ValueError("; ".join(problems))  # noqa: TRY301 - as above
         if not 0 <= operator.keep_previous_hours <= _LONGEST_KEPT:
             raise ValueError(f"keep_previous_hours must be from 0 to {_LONGEST_KEPT}")  # noqa: TRY301 - as above
+        if not 1 <= operator.attempts <= _MOST_ATTEMPTS:
+            raise ValueError(f"attempts must be from 1 to {_MOST_ATTEMPTS}")  # noqa: TRY301 - as above
+        if not 1 <= operator.predictions_a_minute <= _MOST_PREDICTIONS:
+            raise ValueError(f"predictions_a_minute must be from 1 to {_MOST_PREDICTIONS}")  # noqa: TRY301 - as above
     except (OSError, ValueError, msgspec.MsgspecError) as error:
         raise Misconfigured(f"{path}, which DROPFORGE_CONFIG names, cannot be used: {error}") from error
     return operator
+
+
+def _unknown_models(operator: Operator) -> Iterator[str]:
+    known = operator.catalogue.base_models
+    for model in sorted(operator.allowed_retired - known.keys()):
+        yield f"allowed_retired names {model}, which is no model of the catalogue{suggestion(model, known)}"
+
+
+def _catalogue(written: object) -> Catalogue:
+    """The catalogue with what the operator's file says of it."""
+    parts = _converted(written, dict[str, Any], "catalogue")
+    _refuse_unknown(parts, Corrections)
+    models = {}
+    for model_id, entry in _converted(parts.pop("base_models", {}), dict[str, Any], "catalogue.base_models").items():
+        where = f"catalogue.base_models.{model_id}"
+        _refuse_unknown(_converted(entry, dict[str, Any], where), ModelCorrection)
+        models[model_id] = _converted(entry, ModelCorrection, where)
+    return corrected(CATALOGUE, replace(_converted(parts, Corrections, "catalogue"), base_models=models))
+
+
+def _converted(written: object, kind: type[Kind], where: str) -> Kind:
+    try:
+        return msgspec.convert(written, kind)
+    except msgspec.ValidationError as error:
+        hint = ": a date is written as in 2027-04-01" if "date" in str(error) else ""
+        raise ValueError(f"{where}: {error}{hint}") from error
 
 
 def _refuse_unknown(written: Mapping[str, Any], kind: Any) -> None:  # noqa: ANN401 - a dataclass

@@ -20,6 +20,7 @@ from dropforge.domain.errors import Unreadable
 from dropforge.domain.events import EVERY_TYPE, SOURCE, Event, RunEvent
 from dropforge.domain.files import Pin
 from dropforge.domain.findings import Report
+from dropforge.domain.probe import Text
 from dropforge.reports.summary import COMMAND
 
 Record = TypeVar("Record")
@@ -28,6 +29,8 @@ PUBLISHED = "google.cloud.pubsub.topic.v1.messagePublished"  # the types of Goog
 FINALIZED = "google.cloud.storage.object.v1.finalized"
 
 _TYPES: Mapping[str, type[Event]] = {event.TYPE: event for event in EVERY_TYPE}
+_TICK = "schedule"  # an attribute of our scheduler's messages
+_HINTS = frozenset({_TICK, "logging.googleapis.com/timestamp"})  # the latter is one of every message of a log sink
 _ENVELOPE = frozenset({"id", "time"})
 _encoder = msgspec.json.Encoder(order="deterministic")
 
@@ -94,13 +97,42 @@ def read_message(data: bytes, attributes: Mapping[str, str]) -> Event:
         raise Unreadable(f"a {kind} that does not hold what it promises: {_reason(error)}") from error
 
 
-def is_tick(event: CloudEvent) -> bool:
-    """Whether a Pub/Sub message is a scheduler's.
+@dataclass(frozen=True, slots=True)
+class JobEnded:
+    """The service's log says that a pipeline job has ended. It is a hint: the job is asked itself.
+
+    Attributes:
+        job: The job's id, as the log has it; nothing is done with it but to look for a run of this name.
+        id: The message's.
+    """
+
+    job: str
+    id: str
+
+
+def watch_request(event: CloudEvent) -> Tick | JobEnded:
+    """Read what makes the watcher look: a schedule's tick, or an entry of the pipeline jobs' log, which a sink publishes.
+
+    Raises:
+        Unreadable: It is neither.
+    """
+    data, attributes = _message(event)
+    if _TICK in attributes:
+        return tick(event)
+    try:
+        job = msgspec.json.decode(data)["resource"]["labels"]["pipeline_job_id"]
+        return JobEnded(str(job), f"log/{event['id']}")
+    except (KeyError, TypeError, ValueError, RecursionError, msgspec.MsgspecError) as error:
+        raise Unreadable(f"neither a tick nor a pipeline job's log entry: {_reason(error)}") from error
+
+
+def is_hint(event: CloudEvent) -> bool:
+    """Whether a Pub/Sub message only makes the watcher or the sweep look: a tick, or an entry of the service's log.
 
     Raises:
         Unreadable: It is no Pub/Sub message.
     """
-    return "schedule" in _message(event)[1]
+    return not _HINTS.isdisjoint(_message(event)[1])
 
 
 def tick(event: CloudEvent) -> Tick:
@@ -110,7 +142,7 @@ def tick(event: CloudEvent) -> Tick:
         Unreadable: It is none.
     """
     _, attributes = _message(event)
-    schedule = attributes.get("schedule", "unnamed")
+    schedule = attributes.get(_TICK, "unnamed")
     return Tick(schedule, f"{schedule}/{event['id']}")
 
 
@@ -191,6 +223,28 @@ def manifest(data: bytes) -> tuple[Pin, ...]:
     return tuple(Pin(file.name, 0, file.size, file.crc32c) for file in listed)
 
 
+def record(line: bytes, what: str) -> tuple[str, Text]:
+    """A line of a corpus or query file: its `_id`, empty where it has none, and its text.
+
+    Raises:
+        Unreadable: It is no JSON object with a text.
+    """
+    try:
+        found = _records.decode(line)
+    except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+        raise Unreadable(f"{what} cannot be read: {error}") from error
+    return found.id, Text(found.title, found.text)
+
+
+class _Record(msgspec.Struct, gc=False):
+    text: str
+    title: str = ""
+    id: str = msgspec.field(name="_id", default="")
+
+
+_records = msgspec.json.Decoder(_Record)
+
+
 @dataclass(frozen=True, slots=True)
 class _Listed:
     name: str
@@ -213,6 +267,7 @@ def report(report: Report) -> bytes:
         "findings": [{name: getattr(finding, name) for name in _FINDING} for finding in report.findings],
         "counts": dict(sorted(report.counts.items())),
         "rows": report.rows,
+        "held_out": report.held_out,
     }
     text = json.dumps(shape, ensure_ascii=False, separators=(",", ":"))  # a file's name may hold what is no UTF-8
     text = COMMAND.sub(r"\\u0023", text)

@@ -330,10 +330,14 @@ class TestInterface:
                 assert httpx.get(f"{server.url}/retry_tests").json() == {"retry_test": []}
             assert asked.fired == {"slack.post": 0}
 
-    def test_a_server_without_preconditions_says_so(self, tmp_path):
+    @pytest.mark.parametrize(
+        ("option", "sentence"),
+        [
+            ({"only": "conditional"}, "No request to this server carries a precondition: ask without `only`."),
+            ({"of": "run-*"}, "No request to this server says what it is about: ask without `of`."),
+        ],
+    )
+    def test_a_server_without_preconditions_or_names_says_so(self, tmp_path, option, sentence):
         with running(Server("dropforge_local.slack.server", "--dir", tmp_path)) as server:
-            answer = httpx.post(f"{server.url}/retry_test", json={"instructions": {}, "only": "conditional"})
-        assert (answer.status_code, answer.text) == (
-            400,
-            "No request to this server carries a precondition: ask without `only`.",
-        )
+            answer = httpx.post(f"{server.url}/retry_test", json={"instructions": {}, **option})
+        assert (answer.status_code, answer.text) == (400, sentence)

@@ -37,7 +37,7 @@ class Asked:
         return self.state["fired"]
 
     def delete(self) -> None:
-        """Nothing fires any more. A server that was restarted has forgotten it, and one that was killed, too."""
+        """Nothing fires any more. A server that was restarted has forgotten it, and one that was killed, too; not Vertex."""
         assert self.state
         with suppress(httpx.TransportError):
             httpx.delete(self._url)
@@ -50,7 +50,7 @@ def faults(url: str, instructions: Mapping[str, Sequence[str]], **options: objec
     Args:
         url: Such as `http://127.0.0.1:8461`.
         instructions: Lists of instructions by method.
-        options: `everyone=True`, `only="conditional"`, `once_per="invocation"`.
+        options: `everyone=True`, `only="conditional"`, `once_per="invocation"`, `of="topics-*"`.
     """
     asked = Asked(url, {"instructions": instructions, **options})
     try:

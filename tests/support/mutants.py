@@ -148,7 +148,10 @@ MUTANTS = (
         ("if tuning.task_type not in model.tasks:", "if False:"),
         ("tuning.learning_rate_multiplier != 1", "False"),
         ("            value.start_mark.column + 1,", "            key.start_mark.column + 1,"),
+        ("model.retires <= today", "model.retires < today"),
+        ("model.closes <= today", "model.closes < today"),
         ("model.retires - today <= SOON", "model.retires - today < SOON"),
+        ("tuning.output_dimensionality > model.dimensions", "False"),
     ),
     *_of(
         "examine",

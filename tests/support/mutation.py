@@ -66,8 +66,9 @@ def _examinations(module: str = "") -> Iterator[tuple[str, Callable[[], list[str
         "domain.datasets": folder.FAULTS,
         "domain.validator.judge": quality.FAULTS,
     }
-    mine, side = frozenset(shows_in.get(module, ())), frozenset((*settings.FAULTS, *folder.FAULTS))
-    alone.sort(key=lambda fault: (fault not in mine, fault in side))
+    mine = {fault.name for fault in shows_in.get(module, ())}
+    side = {fault.name for fault in (*settings.FAULTS, *folder.FAULTS)}
+    alone.sort(key=lambda fault: (fault.name not in mine, fault.name in side))
     # Of each shape one, in one kind of file.
     of_records, of_labels = (
         (f"faults of {file} together, each line a block", lambda file=file: of_faults(_only_in(file, at_once), 1))

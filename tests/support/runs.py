@@ -2,8 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
+from dropforge.domain.facts import Checked
 from dropforge.domain.files import Pin
-from dropforge.domain.runs import Checked, Run, State, Step
+from dropforge.domain.runs import Run, State, Step
 from dropforge.domain.tuning import Tuning
 
 MOMENT = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)

@@ -422,7 +422,7 @@ def test_an_interrupt_is_one_line(clean, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command, "_examined", interrupted)
+    monkeypatch.setattr(command, "examined", interrupted)
     assert check(clean, status=130) == ("", "dropforge: interrupted\n")
 
 

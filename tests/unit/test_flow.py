@@ -10,8 +10,9 @@ from support.world import World
 from dropforge import wire
 from dropforge.domain import events
 from dropforge.domain.errors import Exhausted, Missing, Unavailable
+from dropforge.domain.facts import Fault
 from dropforge.domain.jobs import JobState, Look
-from dropforge.domain.runs import Fault, State
+from dropforge.domain.runs import State
 from dropforge.wire import ObjectFinalized
 from dropforge.workers.submit import submit
 from dropforge.workers.sweep import sweep
@@ -289,7 +290,7 @@ def test_a_worse_model_is_withheld(world):
 
 
 def test_a_failed_deployment_leaves_nothing_that_bills(world):
-    world.host.fails = Fault(code="RESOURCE_EXHAUSTED", message="no A100 left", step="", blame="system_error")
+    world.host.fails = Fault(code="INVALID_ARGUMENT", message="no such machine", step="", blame="system_error")
     world.land(world.put("topics", dataset()))
     world.react()
     world.finish_jobs()
@@ -297,7 +298,7 @@ def test_a_failed_deployment_leaves_nothing_that_bills(world):
         world.watch()
 
     run = world.only_run()
-    assert (run.state, run.fault.message) == (State.DEPLOY_FAILED, "no A100 left")
+    assert (run.state, run.fault.message) == (State.DEPLOY_FAILED, "no such machine")
     assert list(world.host.endpoints()) == []
     assert [event.run for event in world.published(events.DeployFailed)] == [run.id]
 
@@ -536,14 +537,14 @@ def test_an_alias_is_never_left_on_an_endpoint_that_was_cleared_away(world):
 
 def test_a_look_that_was_held_up_does_not_give_up_what_another_has_opened(world):
     load_one(world)
-    predict = world.host.predict
+    embed = world.host.embed
 
     def answers_late(*_):
-        world.host.predict = predict
+        world.host.embed = embed
         world.watch()  # another look finds that all is well, while this one waits for an answer
         raise Missing("the endpoint did not answer")
 
-    world.host.predict = answers_late
+    world.host.embed = answers_late
     world.watch()
     run = world.only_run()
     assert (run.state, run.fault) == (State.DEPLOYED, None)
@@ -553,17 +554,17 @@ def test_a_look_that_was_held_up_does_not_give_up_what_another_has_opened(world)
 
 def test_a_look_that_was_held_up_does_not_open_what_another_has_given_up(world):
     load_one(world)
-    predict = world.host.predict
+    embed = world.host.embed
 
     def given_up_meanwhile(*arguments):
-        world.host.predict = predict
+        world.host.embed = embed
         world.host.wrong = True
         for _ in range(3):
             world.watch()
         world.host.wrong = False
         return [[1.0, 0.0, 0.0], [1.0, 1.0, 1.0]]
 
-    world.host.predict = given_up_meanwhile
+    world.host.embed = given_up_meanwhile
     world.watch()
     assert world.only_run().state is State.DEPLOY_FAILED
     assert world.aliases.of("topics") is None
@@ -618,7 +619,7 @@ class TestQuota:
     def test_a_run_waits_and_its_event_is_acknowledged(self, world, asked):
         assert self.states(world) == dict.fromkeys(("alpha", "beta", "gamma"), "validated")
         assert [outcome.why for outcome in world.outcomes if "quota" in outcome.why] == [
-            "a quota is used up: the watcher submits it when there is room"
+            "no room yet (quota): the watcher submits it"
         ] * 3
 
     def test_the_watcher_submits_the_oldest_first_and_asks_once_too_often(self, world, asked):

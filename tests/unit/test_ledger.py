@@ -136,7 +136,7 @@ def test_a_list_of_runs_reads_no_run(world):
 def test_the_alias_moves_forward_only(world):
     def alias(run, hours):
         at = MOMENT + timedelta(hours=hours)
-        return Alias(dataset="topics", space=f"{run}/256/DEFAULT", run=run, endpoint="e", dimensions=256, dropped_at=at)
+        return Alias(dataset="topics", space=f"{run}/256/DEFAULT", run=run, endpoint="e", dimensions=256, wanted_at=at)
 
     assert world.aliases.move(alias("one", 1)).previous is None
     assert world.aliases.move(alias("two", 2)).previous.run == "one"

@@ -50,6 +50,7 @@ def test_an_empty_file_changes_nothing(tmp_path):
         ("tuning: {train_stops: 5}", "train_stops is no setting; did you mean train_steps?"),
         ("tuning: {train_steps: many}", "train_steps"),
         ("tuning: {base_model: gecko}", "base_model is 'gecko', but takes one of"),
+        ("predictions_a_minute: 0", "predictions_a_minute must be from 1 to"),
         ("- a", "cannot be used"),
         ("a: [", "cannot be used"),
     ],

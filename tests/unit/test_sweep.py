@@ -136,7 +136,7 @@ def test_a_deployment_that_does_not_get_on_is_told_of(world):
     world.react()
     world.finish_jobs()
     world.watch()
-    swept(world, after=3 * 3600 + 1)
+    swept(world, after=6 * 3600 + 1)
     assert [event.state for event in world.published(events.RunStuck)] == [State.DEPLOYING]
 
 
@@ -144,7 +144,7 @@ def renewed(world: World) -> tuple[str, str]:
     """Deploy a dataset, then another version of it; gives both runs."""
     world.deploy("topics", dataset())
     first = world.only_run().id
-    world.deploy("topics", dataset(documents=25))
+    world.deploy("topics", dataset(queries=90))
     [second] = {summary.id for summary in world.ledger.summaries()} - {first}
     return first, second
 
@@ -170,7 +170,7 @@ def test_a_space_that_readers_use_again_stays(world):
     [left] = world.aliases.left()
     assert left.run == first
     current = world.aliases.of("topics")
-    world.aliases.move(replace(current.previous, dropped_at=current.dropped_at))
+    world.aliases.move(replace(current.previous, wanted_at=current.wanted_at))
     assert world.aliases.of("topics").run == first
     for _ in range(4):
         swept(world, after=25 * 3600)
@@ -184,7 +184,7 @@ def test_the_space_of_an_older_drop_that_is_done_later_is_retired_too(world):
     world.react()
     first = world.only_run().id
     deploy_later = world.tuner.looks.copy()
-    new = world.put("topics", {"corpus.jsonl": dataset(documents=25)["corpus.jsonl"]})
+    new = world.put("topics", {"corpus.jsonl": dataset(documents=21)["corpus.jsonl"]})
     world.land(new)
     world.react()
     [second] = {summary.id for summary in world.ledger.summaries()} - {first}
@@ -357,7 +357,7 @@ def test_a_space_that_is_being_left_just_now_is_not_forgotten(world):
         return write(name, data, replacing=replacing, metadata=metadata)
 
     world.state.write = swept_before_the_alias_moves
-    world.aliases.move(replace(alias, run="topics-0123456789ab", dropped_at=alias.dropped_at + timedelta(hours=1)))
+    world.aliases.move(replace(alias, run="topics-0123456789ab", wanted_at=alias.wanted_at + timedelta(hours=1)))
     assert [left.run for left in world.aliases.left()] == [first]
 
 

@@ -89,6 +89,18 @@ def test_a_model_near_its_end_is_a_warning(text, line, hint):
     assert resolved(text, today=date(2026, 12, 31))[1].findings == ()
 
 
+def test_a_model_is_not_tuned_in_its_last_month_unless_the_operator_allows_it():
+    first_day, told = date(2027, 3, 1), "takes no new tuning since 2027-03-01, and will be retired on 2027-04-01"
+    [finding] = resolved(b"base_model: text-embedding-004", today=first_day)[1].findings
+    assert (finding.code, finding.line, finding.hint) == ("tuning-closed-model", 1, "Tune text-embedding-005 instead.")
+    assert told in finding.message
+
+    bounds = Bounds(allowed_retired=frozenset({"text-embedding-004"}))
+    tuning, report = resolved(b"base_model: text-embedding-004", bounds, today=first_day)
+    assert (tuning.base_model, report.verdict) == ("text-embedding-004", "accepted")
+    assert [finding.code for finding in report.of(Severity.WARNING)] == ["tuning-closed-model-allowed"]
+
+
 @pytest.mark.parametrize("setting", ["output_dimensionality: 256", "learning_rate_multiplier: 2"])
 def test_the_first_template_family_takes_neither_dimensions_nor_learning_rate(setting):
     bounds = Bounds(allowed_retired=frozenset({"textembedding-gecko@003"}))

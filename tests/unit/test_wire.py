@@ -12,13 +12,15 @@ from support.runs import MOMENT, validated
 from support.world import World
 
 from dropforge import wire
-from dropforge.domain.announcements import Links, announcement, retiring, skipped, stuck, unowned
-from dropforge.domain.catalogue import BASE_MODELS
+from dropforge.domain.announcements import Links, alias_moved, announcement, retiring, skipped, stuck, unowned, waiting
+from dropforge.domain.catalogue import CATALOGUE
 from dropforge.domain.errors import Unreadable
 from dropforge.domain.events import EVERY_TYPE, DatasetIncomplete, DatasetMisnamed
+from dropforge.domain.facts import Fault, Judgement, Request, Serving, Tuned, Verdict, Waiting
 from dropforge.domain.jobs import JobState
 from dropforge.domain.messages import message_of
-from dropforge.domain.runs import Fault, Judgement, Serving, State, Tuned, Verdict, advance
+from dropforge.domain.runs import State, advance
+from dropforge.domain.spaces import alias_of
 
 LINKS = Links("http://console.example", "https://jobs.example/", "p")
 AT = {"at": MOMENT, "function": "test", "event": "e"}
@@ -42,15 +44,19 @@ def every_event():
     yield announcement(advance(deploying, State.DEPLOY_FAILED, fault=fault, **AT), LINKS)
     deployed = advance(deploying, State.DEPLOYED, **AT)
     yield announcement(deployed, LINKS)
+    asked = Request(by="ann", at=MOMENT, reason="worse answers")
+    yield alias_moved(alias_of(deployed, request=asked), deployed, LINKS)
     yield announcement(advance(deployed, State.RETIRED, **AT), LINKS)
     yield skipped(deployed, LINKS, drop="0a1b2c3d", at=MOMENT)
     yield DatasetIncomplete(
         id="incomplete/topics/0a", time=MOMENT, dataset="topics", missing=("a",), probably_meant={"a": "A"}, unknown=()
     )
     yield DatasetMisnamed(id="misnamed/X", time=MOMENT, dataset="X", suggestion="x")
+    room = Waiting(reason="day_price", since=MOMENT, sentence="over the day's cap")
+    yield waiting(replace(run, waiting=room), LINKS)
     yield stuck(deploying, LINKS)
     yield unowned("projects/p/locations/l/endpoints/e", deployed, dataset="topics", at=MOMENT)
-    yield retiring("topics", deployed.id, BASE_MODELS["text-embedding-005"])
+    yield retiring("topics", deployed.id, CATALOGUE.base_models["text-embedding-005"])
 
 
 def delivered(data, attributes):

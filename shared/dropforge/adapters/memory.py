@@ -7,22 +7,27 @@ what happened: tests read `bus.published`, `notifier.told`, `tuner.jobs`.
 import base64
 import io
 import itertools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from math import cos, pi, sin
 from typing import BinaryIO
 
 import google_crc32c
 
+from dropforge.domain.catalogue import CATALOGUE
 from dropforge.domain.errors import Conflict, Foreign, Missing, Refused, Unavailable
 from dropforge.domain.events import Event
+from dropforge.domain.facts import Fault, Tuned
 from dropforge.domain.files import StoredFile
-from dropforge.domain.jobs import DATASET_LABEL, RUN_LABEL, JobState, Look, Order
+from dropforge.domain.jobs import DATASET_LABEL, ENDED, RUN_LABEL, JobState, Look, Order
 from dropforge.domain.messages import Message
 from dropforge.domain.probe import Text
-from dropforge.domain.runs import Fault, Tuned
 from dropforge.ports import NEW, Endpoint, Operation
 
+_TOPICS = 20  # of which the texts of this world tell
+BASE_KNOWS, TRAINED = 30, 40  # numbers
 START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 
 
@@ -156,7 +161,7 @@ class MemoryTuner:
         """See `Tuner.submit`."""
         if self.refuses:
             raise Refused(self.refuses)
-        name = f"projects/p/locations/l/pipelineJobs/{order.id}"
+        name = self.named(order.id)
         taken = self.jobs.setdefault(name, order)
         if taken.labels != order.labels:
             raise Foreign(f"{name} is not run {order.id}")
@@ -168,6 +173,15 @@ class MemoryTuner:
         if job not in self.looks:
             raise Missing(f"there is no {job}")
         return self.looks[job]
+
+    def named(self, order: str) -> str:
+        """See `Tuner.named`."""
+        return f"projects/p/locations/l/pipelineJobs/{order}"
+
+    def cancel(self, job: str) -> None:
+        """See `Tuner.cancel`: it has stopped at once."""
+        if self.look(job).state not in ENDED:
+            self.looks[job] = Look(state=JobState.CANCELLED)
 
     def states(self, since: datetime) -> Mapping[str, JobState]:
         """See `Tuner.states`; there is no time here, so it is of all jobs."""
@@ -193,13 +207,22 @@ class _Endpoint:
 
 @dataclass
 class MemoryHost:
-    """Endpoints whose operations end when they are next looked at."""
+    """Endpoints whose operations end when they are next looked at.
+
+    Attributes:
+        operations: By their names.
+        deployments: How many were begun.
+        fails: What every deployment ends with, if anything.
+        wrong: Whether tuned models give the same vector for every text.
+        overfits: Whether tuned models are right about the queries that they were trained on alone.
+    """
 
     _endpoints: dict[str, _Endpoint] = field(default_factory=dict)
     operations: dict[str, Operation] = field(default_factory=dict)
     deployments: int = 0
     fails: Fault | None = None
     wrong: bool = False
+    overfits: bool = False
 
     def endpoint(self, run_id: str) -> str:
         """See `ModelHost.endpoint`."""
@@ -251,12 +274,24 @@ class MemoryHost:
                 raise Unavailable(f"{endpoint} is being emptied")
             del self._endpoints[endpoint]
 
-    def predict(self, endpoint: str, texts: Sequence[Text], task_type: str) -> list[list[float]]:
-        """Vectors of three numbers: a text's own place among the texts of the request, so that pairs agree."""
-        if not self._there(endpoint).deployed or not task_type:
-            raise Refused("nothing is deployed there")
-        places = range(len(texts))
-        return [[1.0, 0.0, 0.0] if self.wrong else [1.0, float(place), float(place**2)] for place in places]
+    def embed(self, endpoint: str, texts: Sequence[Text], task_type: str) -> list[list[float]]:
+        """See `ModelHost.embed`; and `embedded` for what comes out."""
+        if not self._there(endpoint).deployed:
+            raise Unavailable(f"nothing is deployed on {endpoint}")
+        if not task_type:
+            raise Refused("a text is embedded for a task")
+        if self.wrong:
+            return [[1.0, 0.0, 0.0] for _ in texts]
+        return [embedded(text, knows=TRAINED if self.overfits else None) for text in texts]
+
+    def embed_by_base(
+        self, base_model: str, texts: Sequence[Text], task_type: str, dimensions: int | None
+    ) -> list[list[float]]:
+        """As `embed`; of any length from three on."""
+        if base_model not in CATALOGUE.base_models or not task_type:
+            raise Refused(f"there is no base model {base_model} for {task_type or 'no task'}")
+        padding = [0.0] * max((dimensions or 3) - 3, 0)
+        return [[*embedded(text, knows=BASE_KNOWS), *padding] for text in texts]
 
     def _there(self, endpoint: str) -> _Endpoint:
         if endpoint not in self._endpoints:
@@ -267,6 +302,20 @@ class MemoryHost:
         name = f"{endpoint}/operations/{len(self.operations) + 1}"
         self.operations[name] = Operation(done=False, fault=fault)
         return name
+
+
+def embedded(text: Text, *, knows: int | None) -> list[float]:
+    """A vector of three numbers, with which `query 47` and `document 7` are alike, and `document 8` is a little further.
+
+    Args:
+        text: Texts whose last numbers differ by multiples of twenty are about the same thing.
+        knows: How many numbers, from 0, the model knows; None for all. What it does not know, it places anywhere.
+    """
+    written = f"{text.title}\n{text.text}"
+    number = re.search(r"(\d+)\D*$", written)
+    is_known = number is not None and (knows is None or int(number[1]) < knows)
+    turn = int(number[1]) / _TOPICS if number and is_known else google_crc32c.value(written.encode()) / 997
+    return [1.0, cos(2 * pi * turn), sin(2 * pi * turn)]
 
 
 class MemoryNotifier:

@@ -92,9 +92,9 @@ def check(
     Exit status: 0 accepted (there may be warnings), 1 rejected, 2 not checked, as a sentence on standard error says.
     With --fix it is that of the copy: 1 when something is left to be decided by you.
     """
-    with _errors_in_one_sentence():
+    with errors_in_one_sentence():
         if explain:
-            _print(_explained(explain))
+            output(_explained(explain))
             return
         if not folder:
             raise Refused("name the folder to check, such as `dropforge check topics`")
@@ -102,13 +102,13 @@ def check(
         place, began = fix or folder, time.monotonic()
         if form is not Format.TEXT:
             typer.echo("".join(f"{line}\n" for line in changes), err=True, nl=False)
-        report = _examined(place)
+        report = examined(place)
         if form is Format.TEXT:
             seconds = time.monotonic() - began
             advice = [*[""] * bool(report.findings), *changes] if fix else _advice(report, folder)
-            _print(_drawn(lambda console: terminal.show(report, console, seconds, advice)))
+            output(drawn(lambda console: terminal.show(report, console, seconds, advice)))
         else:
-            _print(_WRITTEN[form](report, place))
+            output(_WRITTEN[form](report, place))
     warned = strict and report.verdict == "accepted" and bool(report.count(Severity.WARNING))
     if warned:
         typer.echo("dropforge: exit status 1 for the warnings, as --strict has it", err=True)
@@ -116,7 +116,8 @@ def check(
 
 
 @contextmanager
-def _errors_in_one_sentence() -> Iterator[None]:
+def errors_in_one_sentence() -> Iterator[None]:
+    """Say what keeps a command from its work in one sentence on standard error, and end with exit status 2."""
     try:
         yield
     except KeyboardInterrupt as interrupt:
@@ -130,7 +131,7 @@ def _errors_in_one_sentence() -> Iterator[None]:
 # Reading
 
 
-def _examined(place: str) -> Report:
+def examined(place: str) -> Report:
     """The report on a folder.
 
     Raises:
@@ -138,7 +139,7 @@ def _examined(place: str) -> Report:
     """
     operator, remote = settings.operator(), place.startswith(BUCKETS)
     with _bar(f"Looking into {place}", None, wanted=remote):
-        reader, prefix, folder = _opened(place)
+        reader, prefix, folder = opened(place)
     size = sum(file.size for name, file in folder.by_name.items() if name in DATA)
     with (
         bootstrap.inspection(place, size) as inspection,
@@ -148,7 +149,7 @@ def _examined(place: str) -> Report:
         return examiner.examine_unchanged(prefix, datetime.now(UTC).date())
 
 
-def _opened(place: str) -> tuple[Reader, str, Folder]:
+def opened(place: str) -> tuple[Reader, str, Folder]:
     """What reads a folder, its prefix, and what it holds.
 
     Raises:
@@ -244,7 +245,8 @@ _WRITTEN: Mapping[Format, Callable[[Report, str], str | bytes]] = {
 }
 
 
-def _drawn(draw: Callable[[Console], None]) -> str:
+def drawn(draw: Callable[[Console], None]) -> str:
+    """What is drawn, as wide as the terminal; for a pipe nothing is folded."""
     console = Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH)
     with console.capture() as captured:
         draw(console)
@@ -259,10 +261,10 @@ def _explained(code: str) -> str:
     """
     if code not in RULES:
         raise Missing(f"there is no code {code}{suggestion(code, RULES) or ': docs/findings.md lists them all'}")
-    return _drawn(partial(terminal.explain, RULES[code]))
+    return drawn(partial(terminal.explain, RULES[code]))
 
 
-def _print(text: str | bytes) -> None:
+def output(text: str | bytes) -> None:
     """Print to standard output, whatever its encoding is."""
     try:
         typer.echo(text if isinstance(text, bytes) else text.encode(sys.stdout.encoding, "backslashreplace"))

@@ -18,8 +18,16 @@ if TYPE_CHECKING:
 
 _OURS = {
     "check": "check",
+    "plan": "plan",
     "runs": "runs",
     "show": "runs",
+    "predict": "predict",
+    "search": "search",
+    "cancel": "actions",
+    "rerun": "actions",
+    "approve": "actions",
+    "rollback": "actions",
+    "retire": "actions",
     "dlq": "dlq",
 }  # each command, and the module beside this one that adds it
 

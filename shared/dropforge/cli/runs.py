@@ -14,8 +14,9 @@ from rich.text import Text
 from dropforge import wire
 from dropforge.cli.place import connect
 from dropforge.domain.errors import Missing
-from dropforge.domain.messages import in_words, line_of
-from dropforge.domain.runs import SETTLED, Checked, Run, State
+from dropforge.domain.facts import Checked, Judgement
+from dropforge.domain.messages import in_brief, in_words, line_of
+from dropforge.domain.runs import SETTLED, Run, State
 from dropforge.ledger import Ledger
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON with stable fields.")]
@@ -61,7 +62,7 @@ def show(
 ) -> None:
     """Show a run, or the newest of a dataset: its state, history, job, model, endpoint and metrics."""
     ledger = connect().ledger
-    found = ledger.load(run) or _newest_of(run, ledger)
+    found = ledger.load(run) or newest_of(run, ledger)
     if found is None:
         raise Missing(f"there is no run and no dataset {run}: `dropforge runs` lists them")
     if as_json:
@@ -70,7 +71,8 @@ def show(
         console().print(_sheet(found))
 
 
-def _newest_of(dataset: str, ledger: Ledger) -> Run | None:
+def newest_of(dataset: str, ledger: Ledger) -> Run | None:
+    """The run of a dataset that was begun last; None where there is none."""
     runs = [run for run in ledger.summaries() if run.dataset == dataset]
     return ledger.load(max(runs, key=lambda run: run.started).id) if runs else None
 
@@ -90,6 +92,16 @@ def _course(run: Run) -> Iterator[tuple[str, str | Text]]:
     yield "state", _state(run.state)
     for step in run.history:
         yield "", f"{step.at:%Y-%m-%d %H:%M:%S}  {step.state:<14} {step.function}"
+    if run.reason:
+        yield "attempt", f"{run.attempt}: {run.reason}"
+    if run.waiting and run.state is State.VALIDATED:
+        yield "waits", Text(run.waiting.sentence, style="yellow")
+    for what, request in (("cancelled", run.stop), ("approved", run.approval)):
+        if request:
+            yield (
+                what,
+                f"by {request.by}, {request.at:%Y-%m-%d %H:%M}" + (f": {request.reason}" if request.reason else ""),
+            )
     if run.fault:
         where = f" in {run.fault.step}" if run.fault.step else ""
         yield "went wrong", Text(f"{run.fault.code}{where}: {run.fault.message}", style="red")
@@ -108,6 +120,8 @@ def _findings(checked: Checked) -> Iterator[tuple[str, str]]:
 def _results(run: Run) -> Iterator[tuple[str, str]]:
     """What was ordered and what came of it."""
     yield "tunes", f"{run.tuning.base_model}, {run.tuning.train_steps} steps, task type {run.tuning.task_type}"
+    if run.estimate:
+        yield "estimate", in_brief(run.estimate)
     if run.job:
         yield "job", run.job
     if run.tuned:
@@ -115,11 +129,23 @@ def _results(run: Run) -> Iterator[tuple[str, str]]:
         for key, value in run.tuned.metrics.items():
             yield "", f"{key} {value:.4g}"
     if run.judgement:
-        yield "gate", f"{run.judgement.verdict.replace('_', ' ')}: {run.judgement.because}"
+        yield from _judged(run.judgement)
     if run.serving:
         yield "endpoint", run.serving.endpoint
         if run.serving.space:
             yield "space", run.serving.space
+        if run.serving.embeddings:
+            yield "embeddings", run.serving.embeddings
+
+
+def _judged(judgement: Judgement) -> Iterator[tuple[str, str]]:
+    """The gate's verdict, its figures, and the queries that changed most."""
+    yield "gate", f"{judgement.verdict.replace('_', ' ')}: {judgement.because}"
+    for model in ("base", "tuned", "deployed"):
+        if figures := judgement.figures.get(model):
+            yield "", f"{model:<9}" + "  ".join(f"{measure} {value:.3f}" for measure, value in figures.items())
+    for example in judgement.examples:
+        yield "", f"rank {example.before or 'none'} → {example.after or 'none'}: {example.text}"
 
 
 def _state(state: State) -> Text:

@@ -7,6 +7,7 @@ from typing import Any
 
 from dropforge.domain.catalogue import SOON, BaseModel
 from dropforge.domain.events import (
+    AliasMoved,
     BaseModelRetiring,
     DatasetRejected,
     DatasetSkipped,
@@ -18,12 +19,15 @@ from dropforge.domain.events import (
     ModelDeployed,
     ModelWithheld,
     RunStuck,
+    RunWaiting,
     SpaceRetired,
     TuningSubmitted,
 )
+from dropforge.domain.facts import Checked
 from dropforge.domain.findings import Finding
 from dropforge.domain.rules import Severity
-from dropforge.domain.runs import STUCK_AFTER, Checked, Run, State, as_of
+from dropforge.domain.runs import STUCK_AFTER, Run, State, as_of
+from dropforge.domain.spaces import Alias
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,32 @@ def stuck(run: Run, links: Links) -> RunStuck:
     return RunStuck(**about | {"id": f"{run.id}/stuck/{state}", "time": at}, since=run.updated)
 
 
+def waiting(run: Run, links: Links) -> RunWaiting | None:
+    """A run that is not submitted yet, and why; None where nothing keeps it. Every reason is told of once."""
+    if run.waiting is None:
+        return None
+    about = _about(run, links) | {"id": f"{run.id}/waiting/{run.waiting.reason}", "time": run.waiting.since}
+    return RunWaiting(**about, since=run.waiting.since, reason=run.waiting.reason, sentence=run.waiting.sentence)
+
+
+def alias_moved(alias: Alias, run: Run, links: Links) -> AliasMoved | None:
+    """Readers were pointed to a run's space by hand; None where a deployment did it, which tells of it itself."""
+    asked = alias.request
+    if asked is None:
+        return None
+    about = _about(run, links) | {"id": f"{run.id}/alias/{asked.at:%Y%m%dT%H%M%S.%f}", "time": asked.at}
+    return AliasMoved(
+        **about,
+        space_id=alias.space,
+        previous_space_id=alias.previous.space if alias.previous else "",
+        endpoint=alias.endpoint,
+        dimensions=alias.dimensions,
+        reindex_required=True,
+        by=asked.by,
+        reason=asked.reason,
+    )
+
+
 def unowned(endpoint: str, run: Run | None, *, dataset: str, at: datetime) -> EndpointUnowned:
     """An endpoint for which no run accounts; `run` is the one that its labels name."""
     return EndpointUnowned(
@@ -125,7 +155,12 @@ def _validated(run: Run, about: dict[str, Any]) -> Event:
     checked = run.checked
     assert checked is not None  # noqa: S101 - the transition brings it
     return DatasetValidated(
-        **about, rows=checked.rows, findings=checked.counts, warnings=_of(checked, Severity.WARNING)
+        **about,
+        rows=checked.rows,
+        findings=checked.counts,
+        warnings=_of(checked, Severity.WARNING),
+        estimate=run.estimate,
+        reason=run.reason,
     )
 
 
@@ -171,11 +206,12 @@ def _deployed(run: Run, about: dict[str, Any]) -> Event:
         dimensions=serving.dimensions,
         metrics=tuned.metrics,
         judgement=run.judgement,
+        embeddings=serving.embeddings,
     )
 
 
 def _withheld(run: Run, about: dict[str, Any]) -> Event:
-    return ModelWithheld(**about, model=run.tuned.model if run.tuned else "", judgement=run.judgement)
+    return ModelWithheld(**about, model=run.tuned.model if run.tuned else "", judgement=run.judgement, error=run.fault)
 
 
 def _deploy_failed(run: Run, about: dict[str, Any]) -> Event:

@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import ClassVar
 
+from dropforge.domain.facts import Fault, Judgement
 from dropforge.domain.findings import Finding
-from dropforge.domain.runs import Fault, Judgement, State
+from dropforge.domain.plan import Estimate
+from dropforge.domain.runs import State
 
 SOURCE = "//dropforge"
 
@@ -67,13 +69,18 @@ class RunEvent(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetValidated(RunEvent):
-    """A version passed every check and is pinned for training. `findings` counts what is worth knowing all the same."""
+    """A version passed every check and is pinned for training. `findings` counts what is worth knowing all the same.
+
+    `estimate` is what the tuning is expected to take; of a later attempt `reason` says why it is made.
+    """
 
     TYPE = "dropforge.dataset.validated.v1"
     TOPIC = "dataset-validated"
     rows: dict[str, int]
     findings: dict[str, int]
     warnings: tuple[Finding, ...] = ()
+    estimate: Estimate | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,16 +133,43 @@ class ModelDeployed(RunEvent):
     dimensions: int
     metrics: dict[str, float]
     judgement: Judgement | None
+    embeddings: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AliasMoved(RunEvent):
+    """A person pointed a dataset's readers to another space that is served, such as the one before.
+
+    Attributes:
+        space_id: Where they are pointed to now.
+        previous_space_id: Where they were.
+        endpoint: Where `space_id` answers.
+        dimensions: Length of its vectors.
+        reindex_required: Whether documents must be embedded anew; readers who kept the index of `space_id` need not.
+        by: Who asked for it.
+        reason: Why, in their words.
+    """
+
+    TYPE = "dropforge.alias.moved.v1"
+    TOPIC = "model-deployed"
+    space_id: str
+    previous_space_id: str
+    endpoint: str
+    dimensions: int
+    reindex_required: bool
+    by: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelWithheld(RunEvent):
-    """The gate kept a tuned model from being deployed."""
+    """A tuned model was kept from being deployed: by the gate, by its policy, or (`error`) because somebody asked."""
 
     TYPE = "dropforge.model.withheld.v1"
     TOPIC = "notices"
     model: str
     judgement: Judgement | None
+    error: Fault | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +229,23 @@ class DatasetMisnamed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunWaiting(RunEvent):
+    """A validated run waits for room: for the service's quota, or for the operator's budget. It is submitted later.
+
+    Attributes:
+        since: Since when.
+        reason: `quota`, the cap's name, or `backoff` after a failure.
+        sentence: For people, with the figures.
+    """
+
+    TYPE = "dropforge.run.waiting.v1"
+    TOPIC = "notices"
+    since: datetime
+    reason: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunStuck(RunEvent):
     """A run has stood in its state for longer than is normal, since `since`. Nothing was done about it."""
 
@@ -245,12 +296,14 @@ EVERY_TYPE: tuple[type[Event], ...] = (
     TuningSubmitted,
     JobComplete,
     ModelDeployed,
+    AliasMoved,
     ModelWithheld,
     DeployFailed,
     SpaceRetired,
     DatasetSkipped,
     DatasetIncomplete,
     DatasetMisnamed,
+    RunWaiting,
     RunStuck,
     EndpointUnowned,
     BaseModelRetiring,

@@ -52,12 +52,14 @@ class Report:
         findings: Errors, then warnings, then notes, each by file and line; at most `MOST_KEPT`.
         counts: How often each code was found, complete whatever was kept.
         rows: Data rows in each file.
+        held_out: Test queries with a relevant document that are not trained on: those by which a model can be measured.
     """
 
     verdict: Verdict
     findings: tuple[Finding, ...]
     counts: dict[str, int]
     rows: dict[str, int]
+    held_out: int = 0
 
     def of(self, severity: Severity) -> tuple[Finding, ...]:
         """The findings of one severity."""
@@ -79,6 +81,7 @@ class Findings:
         self._held: defaultdict[str, list[Finding]] = defaultdict(list)
         self._counts: Counter[str] = Counter()
         self.rows: dict[str, int] = {}
+        self.held_out = 0
 
     def add(
         self,
@@ -148,7 +151,8 @@ class Findings:
         for severity in Severity:
             held = [held for code, held in self._held.items() if RULES[code].severity is severity]
             kept += sorted(_fair(held, MOST_KEPT - len(kept)), key=_place)
-        return Report("rejected" if self.rejected else "accepted", tuple(kept), dict(self._counts), dict(self.rows))
+        verdict: Verdict = "rejected" if self.rejected else "accepted"
+        return Report(verdict, tuple(kept), dict(self._counts), dict(self.rows), self.held_out)
 
 
 def _fair(held: Sequence[Sequence[Finding]], room: int) -> list[Finding]:

@@ -1,17 +1,41 @@
 """The tuning job: what is ordered from Vertex's pipeline, and what a look at it tells."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from dropforge.domain.catalogue import BASE_MODELS, TEMPLATE
+from dropforge.domain.catalogue import CATALOGUE, TEMPLATE, Catalogue
 from dropforge.domain.datasets import CORPUS, QUERIES, TEST_LABELS, TRAINING_LABELS, VALIDATION_LABELS
-from dropforge.domain.runs import Fault, Run, State, Tuned
+from dropforge.domain.facts import Fault, Tuned
+from dropforge.domain.runs import Run, State
 from dropforge.domain.text import printable, shortened
 
 MANAGED = ("managed-by", "dropforge")
 RUN_LABEL, DATASET_LABEL = "dropforge-run", "dropforge-dataset"
-_USER_CODES = frozenset({"INVALID_ARGUMENT", "NOT_FOUND", "FAILED_PRECONDITION", "OUT_OF_RANGE"})
+# https://cloud.google.com/vertex-ai/docs/general/resource-labels
+_LABEL_KEY, _LABEL_VALUE, _MOST_LABELS = re.compile(r"[a-z][-_a-z0-9]{0,62}"), re.compile(r"[-_a-z0-9]{0,63}"), 64
+_USERS = frozenset({"data", "budget", "request"})
+_DATA_CODES = frozenset({"INVALID_ARGUMENT", "NOT_FOUND", "FAILED_PRECONDITION", "OUT_OF_RANGE"})
+_KINDS = {
+    "RESOURCE_EXHAUSTED": "quota",
+    "PERMISSION_DENIED": "permission",
+    "UNAUTHENTICATED": "permission",
+    "OVER_BUDGET": "budget",
+    "CANCELLED": "request",
+    "SMOKE_TEST": "model",
+}
+# A step reports what stopped it in its own words, under whichever code: quotas are met inside the trainer.
+_WORDS = (
+    (
+        "quota",
+        re.compile(r"\bquota|RESOURCE_EXHAUSTED|resources? (?:is|are) (?:exhausted|insufficient)", re.IGNORECASE),
+    ),
+    (
+        "permission",
+        re.compile(r"PERMISSION_DENIED|permission.{1,80}denied|not have .{1,80}(?:access|permission)", re.IGNORECASE),
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +71,15 @@ class Order:
 
 
 def order_for(
-    run: Run, *, data: str, project: str, location: str, machines: Machines, encryption_key: str = ""
+    run: Run,
+    *,
+    data: str,
+    project: str,
+    location: str,
+    machines: Machines,
+    encryption_key: str = "",
+    labels: Mapping[str, str] | None = None,
+    catalogue: Catalogue = CATALOGUE,
 ) -> Order:
     """Write the order for a validated run.
 
@@ -59,9 +91,15 @@ def order_for(
         location: Where the job runs.
         machines: On what.
         encryption_key: The CMEK key's resource name; empty for Google's own.
+        labels: The operator's, for cost tracking.
+        catalogue: Knows the base model, and how its template names what it takes.
+
+    Raises:
+        Misconfigured: The base model has been taken out of the catalogue.
     """
     tuning = run.tuning
-    model = BASE_MODELS[tuning.base_model]
+    model = catalogue.model(tuning.base_model)
+    family = catalogue.family_of(model)
     files = {pin.name for pin in run.pins}
 
     def path(name: str) -> str:
@@ -76,33 +114,49 @@ def order_for(
         "base_model_version_id": model.id,
         "task_type": tuning.task_type,
         "batch_size": tuning.batch_size,
-        model.family.steps_parameter: tuning.train_steps,
+        family.steps_parameter: tuning.train_steps,
         "model_display_name": run.id,
         "machine_type": machines.machine_type,
         "accelerator_type": machines.accelerator_type,
         "accelerator_count": machines.accelerator_count,
     }
-    if model.family.takes_project:
-        parameters |= {"project": project, "location": location}
-    if model.family.takes_dimensions:
-        parameters["learning_rate_multiplier"] = tuning.learning_rate_multiplier
-        parameters["encryption_spec_key_name"] = encryption_key
-        if tuning.output_dimensionality is not None:
-            parameters["output_dimensionality"] = tuning.output_dimensionality
+    of_one_family: dict[str, str | int | float] = {
+        "project": project,
+        "location": location,
+        "learning_rate_multiplier": tuning.learning_rate_multiplier,
+        "encryption_spec_key_name": encryption_key,
+    }
+    if tuning.output_dimensionality is not None:
+        of_one_family["output_dimensionality"] = tuning.output_dimensionality
+    parameters |= {name: value for name, value in of_one_family.items() if name in family.parameters}
     return Order(
         id=run.id,
         display_name=run.id,
         template=TEMPLATE + model.template,
         parameters=parameters,
         output=f"{data}output",
-        labels=labels_of(run),
+        labels=labels_of(run, labels or {}),
         encryption_key=encryption_key,
     )
 
 
-def labels_of(run: Run) -> dict[str, str]:
-    """The labels that everything of a run carries: at most 63 characters of [a-z0-9_-] each."""
-    return {MANAGED[0]: MANAGED[1], RUN_LABEL: run.id, DATASET_LABEL: run.dataset}
+def labels_of(run: Run, further: Mapping[str, str]) -> dict[str, str]:
+    """The labels that everything of a run carries: the operator's further ones, and ours, by which we know it again."""
+    return {**further, MANAGED[0]: MANAGED[1], RUN_LABEL: run.id, DATASET_LABEL: run.dataset}
+
+
+def problems_of_labels(labels: Mapping[str, str]) -> list[str]:
+    """What is wrong with the labels that an operator wrote, in sentences; empty for good ones."""
+    ours = {MANAGED[0], RUN_LABEL, DATASET_LABEL}
+    wrong = [f"labels.{key} is a label of Dropforge's own: call it otherwise" for key in labels if key in ours]
+    for key, value in labels.items():
+        if not (_LABEL_KEY.fullmatch(key) and _LABEL_VALUE.fullmatch(value)):
+            wrong.append(
+                f"labels.{key} is {value!r}: both have at most 63 of a-z, 0-9, _ and -, a key begins with a letter"
+            )
+    if len(labels) + len(ours) > _MOST_LABELS:
+        wrong.append(f"labels has {len(labels)} labels, at most {_MOST_LABELS - len(ours)} are possible")
+    return wrong
 
 
 class JobState(StrEnum):
@@ -116,6 +170,7 @@ class JobState(StrEnum):
     CANCELLED = "cancelled"
 
 
+ENDED = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED})
 # What a run becomes when its job is seen in a state. Waiting is not news.
 RUN_STATE: Mapping[JobState, State] = {
     JobState.RUNNING: State.RUNNING,
@@ -142,7 +197,7 @@ class Look:
 
 
 def fault_of(code: str, message: str, step: str = "", *, of_pipeline: bool = False) -> Fault:
-    """Sort a service's error by who must act.
+    """Sort a service's error by what it is about, and by who must act.
 
     Args:
         code: The service's word for it.
@@ -151,7 +206,14 @@ def fault_of(code: str, message: str, step: str = "", *, of_pipeline: bool = Fal
         of_pipeline: Whether the pipeline itself failed: only there a dataset can be to blame. What submission,
             endpoints and deployments are refused for is the operator's to change.
     """
-    blame = "user_error" if of_pipeline and code in _USER_CODES else "system_error"
+    kind = _KINDS.get(code, "service")
+    if of_pipeline and kind == "service":
+        words = (kind for kind, pattern in _WORDS if pattern.search(message[:10_000]))
+        kind = next(words, "data" if code in _DATA_CODES else "service")
     return Fault(
-        code=code, message=printable(shortened(message, 1_000)), step=printable(shortened(step, 100)), blame=blame
+        code=code,
+        message=printable(shortened(message, 1_000)),
+        step=printable(shortened(step, 100)),
+        blame="user_error" if kind in _USERS else "system_error",
+        kind=kind,
     )

@@ -11,9 +11,10 @@ from enum import StrEnum
 from dropforge.domain import events
 from dropforge.domain.datasets import CORPUS, QUERIES
 from dropforge.domain.events import Event, RunEvent
+from dropforge.domain.facts import Verdict
 from dropforge.domain.findings import Finding, chosen, quoted
+from dropforge.domain.plan import Estimate, figure
 from dropforge.domain.rules import RULES, Severity
-from dropforge.domain.runs import Verdict
 from dropforge.domain.text import printable
 
 _SHOWN_FINDINGS = 5
@@ -107,11 +108,30 @@ def _told(findings: Sequence[Finding], counts: Mapping[str, int]) -> tuple[str, 
 def _validated(event: events.DatasetValidated) -> Message:
     return _message(
         event,
-        f"{event.dataset}: dataset accepted",
+        f"{event.dataset}: dataset accepted"
+        if event.attempt == 1
+        else f"{event.dataset}: attempt {event.attempt} begins",
         Tone.NEUTRAL,
-        facts=_sizes(event.rows),
+        facts=(*_sizes(event.rows), *_estimated(event.estimate)) if event.attempt == 1 else (("Why", event.reason),),
         details=_told(event.warnings, event.findings),
     )
+
+
+def _estimated(estimate: Estimate | None) -> tuple[tuple[str, str], ...]:
+    """What the tuning is expected to take."""
+    if estimate is None:
+        return ()
+    return (
+        ("Tuning", f"{counted(estimate.steps, 'step')}, {estimate.epochs:,.1f} epochs"),
+        ("Estimate", in_brief(estimate)),
+    )
+
+
+def in_brief(estimate: Estimate) -> str:
+    """Hours, machine and price of a run, on one line."""
+    machine = f"{estimate.machine_type}, {estimate.accelerator_count} x {estimate.accelerator_type}"
+    price = "" if estimate.price is None else f": {estimate.currency} {estimate.price:,.2f}"
+    return f"{figure(round(estimate.machine_hours, 1))} h on {machine}{price}"
 
 
 def _rejected(event: events.DatasetRejected) -> Message:
@@ -130,17 +150,26 @@ def _submitted(event: events.TuningSubmitted) -> Message:
     )
 
 
+# What to do next, by what a failure is about.
+_MENDED = {
+    "data": "Mend the dataset and drop it again.",
+    "budget": "Ask for less (fewer steps, a smaller batch) and drop it again, or have the operator raise the cap.",
+    "quota": "A quota of the project is too small: another attempt begins by itself, as far as the operator lets it.",
+    "permission": "The job's service account lacks a right: the operator grants it, then `dropforge rerun` begins again.",
+    "service": "Look at the pipeline job; this is not the dataset's fault. `dropforge rerun` begins again.",
+}
+
+
 def _completed(event: events.JobComplete) -> Message:
     took = ("Took", f"{event.seconds:,.0f} s")
     if event.outcome == "succeeded":
         return _message(event, f"{event.dataset}: tuning succeeded", Tone.GOOD, facts=(took,))
     error = event.error
-    facts = (took, *((("Step", error.step), ("Code", error.code)) if error else ()))
+    facts = (took, *((("Step", error.step or "none"), ("Code", error.code)) if error else ()))
     steps = {
-        "failed": "Mend the dataset and drop it again."
-        if error and error.blame == "user_error"
-        else "Look at the pipeline job; this is not the dataset's fault.",
-        "paused": "Resume the pipeline job, or cancel it.",
+        "failed": _MENDED[error.kind if error and error.kind in _MENDED else "service"],
+        "paused": f"Resume the pipeline job, or `dropforge cancel {event.run}`.",
+        "cancelled": f"`dropforge rerun {event.run}` begins again.",
     }
     return _message(
         event,
@@ -179,14 +208,31 @@ def _deployed(event: events.ModelDeployed) -> Message:
     )
 
 
-def _withheld(event: events.ModelWithheld) -> Message:
-    judged = event.judgement
+def _alias_moved(event: events.AliasMoved) -> Message:
     return _message(
         event,
-        f"{event.dataset}: tuned model withheld by the gate",
-        Tone.BAD,
-        details=(f"Gate: {_IN_WORDS[judged.verdict]}; {judged.because}",) if judged else (),
-        next_step="The model is kept, but not served.",
+        f"{event.dataset}: readers are pointed to another space",
+        Tone.NEUTRAL,
+        facts=(
+            ("By", event.by),
+            *((("Why", event.reason),) if event.reason else ()),
+            ("Space", event.space_id),
+            *((("Before", event.previous_space_id),) if event.previous_space_id else ()),
+            ("Endpoint", event.endpoint),
+        ),
+        next_step="Switch readers to the index of this space; embed the documents anew where there is none any more.",
+    )
+
+
+def _withheld(event: events.ModelWithheld) -> Message:
+    judged, error = event.judgement, event.error
+    details = (f"Gate: {_IN_WORDS[judged.verdict]}; {judged.because}",) if judged else ()
+    return _message(
+        event,
+        f"{event.dataset}: tuned model withheld",
+        Tone.NEUTRAL if error else Tone.BAD,
+        details=(error.message,) if error else details,
+        next_step=f"The model is kept, but not served. `dropforge approve {event.run}` deploys it all the same.",
     )
 
 
@@ -198,7 +244,7 @@ def _deploy_failed(event: events.DeployFailed) -> Message:
         Tone.BAD,
         facts=(("Code", error.code),) if error else (),
         details=(error.message,) if error else (),
-        next_step="The tuned model is kept; nothing is left that bills.",
+        next_step=f"The tuned model is kept; nothing is left that bills. `dropforge approve {event.run}` tries again.",
     )
 
 
@@ -208,7 +254,7 @@ def _skipped(event: events.DatasetSkipped) -> Message:
         f"{event.dataset}: the same bytes as before, nothing was started",
         Tone.NEUTRAL,
         facts=(("Run", event.run), ("State", event.state.replace("_", " "))),
-        next_step="To train it all the same, change a file or the configuration.",
+        next_step=f"To train it all the same: `dropforge rerun {event.run}`.",
     )
 
 
@@ -247,9 +293,20 @@ def _retired(event: events.SpaceRetired) -> Message:
     )
 
 
+def _waiting(event: events.RunWaiting) -> Message:
+    return _message(
+        event,
+        f"{event.dataset}: waits to be submitted",
+        Tone.NEUTRAL,
+        facts=(("Since", f"{event.since:%Y-%m-%d %H:%M} UTC"),),
+        details=(event.sentence,),
+        next_step=f"Nothing: it is submitted when there is room. `dropforge cancel {event.run}` ends it.",
+    )
+
+
 def _stuck(event: events.RunStuck) -> Message:
     steps = {
-        "paused": "Resume the pipeline job, or cancel it.",
+        "paused": f"Resume the pipeline job, or `dropforge cancel {event.run}`.",
         "deploying": "Look at the endpoint in Google's console; a deployment takes half an hour at most.",
     }
     return _message(
@@ -289,12 +346,14 @@ _TOLD: Mapping[type[Event], Callable[..., Message]] = {
     events.TuningSubmitted: _submitted,
     events.JobComplete: _completed,
     events.ModelDeployed: _deployed,
+    events.AliasMoved: _alias_moved,
     events.ModelWithheld: _withheld,
     events.DeployFailed: _deploy_failed,
     events.DatasetSkipped: _skipped,
     events.DatasetIncomplete: _incomplete,
     events.DatasetMisnamed: _misnamed,
     events.SpaceRetired: _retired,
+    events.RunWaiting: _waiting,
     events.RunStuck: _stuck,
     events.EndpointUnowned: _unowned,
     events.BaseModelRetiring: _retiring,

@@ -1,7 +1,7 @@
 """A handful of known pairs to try a served model with, before readers are pointed to it."""
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
 from itertools import islice
@@ -10,7 +10,7 @@ import msgspec
 
 PAIRS = 5  # Vertex recommends at most five texts a request on a tuned endpoint
 _CANDIDATES = 1_000  # labels looked at for pairs without a query or a document in common
-_LONGEST = 8_000  # characters of a text that are sent: about what a model reads, and far below a request's limit
+_LONGEST = 24_576  # characters of a text that are kept: more than any model reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +31,24 @@ class Answer:
 
 def pairs_of(labels: Iterable[bytes]) -> dict[str, str]:
     """Query id to document id: the best-scored labels of a label file's lines, each id used once, at most `PAIRS`."""
-    rows = (line.decode().rstrip("\r\n").split("\t") for line in islice(labels, 1, None))
     pairs: dict[str, str] = {}
-    for row in nlargest(_CANDIDATES, rows, key=_score):
-        query, document = row[:2]
-        if _score(row) and query not in pairs and document not in pairs.values() and len(pairs) < PAIRS:
+    for query, document, score in nlargest(_CANDIDATES, labels_of(labels), key=lambda label: label[2]):
+        if score and query not in pairs and document not in pairs.values() and len(pairs) < PAIRS:
             pairs[query] = document
     return pairs
 
 
-def _score(row: Sequence[str]) -> int:
-    return int(row[2]) if len(row) > 2 else 1
+def labels_of(lines: Iterable[bytes]) -> Iterator[tuple[str, str, int]]:
+    """Query, document and score of each label of a label file's lines; a score left out is 1."""
+    for line in islice(lines, 1, None):
+        query, document, *score = line.decode().rstrip("\r\n").split("\t")
+        yield query, document, int(score[0]) if score else 1
+
+
+def text_of(line: bytes) -> tuple[str, Text]:
+    """Id and text of a line of a corpus or query file."""
+    record = msgspec.json.decode(line)
+    return record["_id"], Text(record.get("title", "")[:_LONGEST], record["text"][:_LONGEST])
 
 
 def texts_of(records: Iterable[bytes], wanted: Collection[str], *, at_least: int = 0) -> dict[str, Text]:
@@ -54,10 +61,8 @@ def texts_of(records: Iterable[bytes], wanted: Collection[str], *, at_least: int
     """
     found, others = dict[str, Text](), dict[str, Text]()
     for line in records:
-        record = msgspec.json.decode(line)
-        identity = record["_id"]
+        identity, text = text_of(line)
         if identity in wanted or len(others) < at_least:
-            text = Text(record.get("title", "")[:_LONGEST], record["text"][:_LONGEST])
             (found if identity in wanted else others)[identity] = text
         if len(found) == len(wanted) and len(found) + len(others) >= at_least:
             break

@@ -1,8 +1,9 @@
 """A run: one attempt at tuning one version of a dataset, and the only transitions it may make.
 
     validating -> rejected | validated -> submitted -> running -> succeeded | failed | cancelled | paused
-    succeeded -> withheld | deploying -> deployed | deploy_failed
+    succeeded -> withheld | deploying -> deployed | withheld | deploy_failed
     deployed -> retired
+    withheld | deploy_failed | retired -> deploying, when a person approves
 
 This table is the one place that says so; everything else asks it.
 """
@@ -13,8 +14,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from dropforge.domain.errors import NotAllowed
+from dropforge.domain.facts import Checked, Fault, Judgement, Request, Serving, Tuned, Waiting
 from dropforge.domain.files import Pin
-from dropforge.domain.findings import Finding
+from dropforge.domain.plan import Estimate
 from dropforge.domain.tuning import Tuning
 
 
@@ -49,11 +51,11 @@ NEXT: Mapping[State, frozenset[State]] = {
     State.SUCCEEDED: frozenset({State.WITHHELD, State.DEPLOYING, State.DEPLOY_FAILED}),
     State.FAILED: frozenset(),
     State.CANCELLED: frozenset(),
-    State.WITHHELD: frozenset(),
-    State.DEPLOYING: frozenset({State.DEPLOYED, State.DEPLOY_FAILED}),
+    State.WITHHELD: frozenset({State.DEPLOYING}),
+    State.DEPLOYING: frozenset({State.DEPLOYED, State.WITHHELD, State.DEPLOY_FAILED}),
     State.DEPLOYED: frozenset({State.RETIRED}),
-    State.DEPLOY_FAILED: frozenset(),
-    State.RETIRED: frozenset(),
+    State.DEPLOY_FAILED: frozenset({State.DEPLOYING}),
+    State.RETIRED: frozenset({State.DEPLOYING}),
 }
 # Nothing is owed for a run in these states: its marker among the active runs goes.
 SETTLED = frozenset(
@@ -71,7 +73,7 @@ SETTLED = frozenset(
 # In these states a run accounts for an endpoint: it is made before the run says so.
 SERVED = frozenset({State.SUCCEEDED, State.DEPLOYING, State.DEPLOYED})
 _JUDGED = frozenset({State.WITHHELD, State.DEPLOYING, State.DEPLOY_FAILED})
-_AT_FAULT = frozenset({State.FAILED, State.DEPLOY_FAILED})
+_AT_FAULT = frozenset({State.FAILED, State.CANCELLED, State.WITHHELD, State.DEPLOY_FAILED})
 # How long a run may stand in a state until people are told of it. A tuning of Vertex's largest dataset takes hours.
 STUCK_AFTER: Mapping[State, timedelta] = {
     State.VALIDATED: timedelta(hours=6),  # for a quota, too
@@ -79,7 +81,7 @@ STUCK_AFTER: Mapping[State, timedelta] = {
     State.SUBMITTED: timedelta(hours=12),
     State.RUNNING: timedelta(hours=24),
     State.PAUSED: timedelta(hours=24),
-    State.DEPLOYING: timedelta(hours=3),
+    State.DEPLOYING: timedelta(hours=6),  # with a whole corpus to embed, too
 }
 
 
@@ -94,106 +96,6 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Checked:
-    """What validation found.
-
-    Attributes:
-        counts: How often each code was found.
-        findings: A few of each kind, errors first; the whole report lies at `report`.
-        rows: Data rows in each file.
-        report: `gs://` address of the complete report.
-    """
-
-    counts: dict[str, int]
-    findings: tuple[Finding, ...]
-    rows: dict[str, int]
-    report: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
-    """Why a run ended badly.
-
-    Attributes:
-        code: The service's code, such as `INVALID_ARGUMENT`.
-        message: In the service's words; cut.
-        step: The pipeline's step that failed, where it is known.
-        blame: `user_error` when the dataset or its configuration must change, `system_error` otherwise.
-    """
-
-    code: str
-    message: str
-    step: str
-    blame: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tuned:
-    """What a finished job left.
-
-    Attributes:
-        model: The model's resource name.
-        metrics: As the pipeline's evaluator wrote them: its keys, its figures.
-    """
-
-    model: str
-    metrics: dict[str, float]
-
-
-class Verdict(StrEnum):
-    """What the gate says of a tuned model, compared with its base."""
-
-    BETTER = "better"
-    NOT_WORSE = "not_worse"
-    WORSE = "worse"
-    INSUFFICIENT = "insufficient"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
-    """The gate's verdict with its figures.
-
-    Attributes:
-        verdict: In one word.
-        metric: Which figure was compared.
-        base: The base model's figure on the held-out queries; None where it was not measured.
-        tuned: The tuned model's.
-        because: In one sentence.
-    """
-
-    verdict: Verdict
-    metric: str
-    base: float | None
-    tuned: float | None
-    because: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Serving:
-    """Where a tuned model is, or is about to be, served.
-
-    Attributes:
-        endpoint: The endpoint's resource name; its id is the run's.
-        deployed_model: Id of the model on the endpoint: ten digits that follow from the run's id.
-        operation: The long-running operation that is under way; empty when none is known.
-        space: The vector space's id; empty until the model has answered.
-        dimensions: Length of a vector; 0 until the model has answered.
-        previous_space: What the alias pointed to before; empty for a first deployment.
-        reindex_required: Whether readers must embed their documents anew before switching.
-        current: Whether the alias was moved here; False where a newer drop was deployed meanwhile.
-    """
-
-    endpoint: str
-    deployed_model: str
-    operation: str = ""
-    space: str = ""
-    dimensions: int = 0
-    previous_space: str = ""
-    reindex_required: bool = True
-    current: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """The whole record of a run; every write of it replaces the last.
 
@@ -202,13 +104,20 @@ class Run:
         id: `NAME-<12 hex of version>[-aN]`.
         dataset: The dataset's name.
         version: The version's digest, 64 hex.
-        attempt: From 1.
+        attempt: From 1; later ones begin with the same input, and `reason` says why.
+        reason: Why there is another attempt; empty for the first.
         dropped_at: When it was taken in, by the clock of the store that its files landed in: tells which drop is newer.
         pins: Exactly which bytes.
         tuning: The configuration as resolved.
         state: Where it stands; always the last of `history`.
         history: Every state it reached, oldest first.
+        reopened: How many steps its history had, all told, when a person last took it up again; 0 where nobody did.
         checked: What validation found.
+        estimate: What its tuning is expected to take; None before it is validated.
+        waiting: Why it is not submitted yet; None where nothing keeps it, or kept it.
+        not_before: Submit it no sooner; None for at once.
+        stop: Who asked for its end; None where nobody did.
+        approval: Who wanted its model deployed whatever the gate says; None where nobody did.
         job: The pipeline job's resource name; empty before submission.
         tuned: What the job left; None before it succeeded.
         judgement: The gate's; None before it was asked.
@@ -222,12 +131,19 @@ class Run:
     dataset: str
     version: str
     attempt: int = 1
+    reason: str = ""
     dropped_at: datetime
     pins: tuple[Pin, ...]
     tuning: Tuning
     state: State
     history: tuple[Step, ...]
+    reopened: int = 0
     checked: Checked | None = None
+    estimate: Estimate | None = None
+    waiting: Waiting | None = None
+    not_before: datetime | None = None
+    stop: Request | None = None
+    approval: Request | None = None
     job: str = ""
     tuned: Tuned | None = None
     judgement: Judgement | None = None
@@ -244,6 +160,11 @@ class Run:
     def updated(self) -> datetime:
         """When it reached its present state."""
         return self.history[-1].at
+
+    @property
+    def wanted_at(self) -> datetime:
+        """When people last asked for its model: by the drop, or by an approval after it. The latest wish wins."""
+        return max(self.dropped_at, self.approval.at) if self.approval else self.dropped_at
 
     @property
     def is_settled(self) -> bool:

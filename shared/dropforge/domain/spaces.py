@@ -4,6 +4,9 @@ import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from dropforge.domain.facts import Request
+from dropforge.domain.runs import Run
+
 
 def deployed_model_id_of(run_id: str) -> str:
     """The deployed model's id: ten digits that follow from the run, so that a second deployment is refused."""
@@ -25,9 +28,12 @@ class Alias:
         run: The run that made it.
         endpoint: Where it answers.
         dimensions: Length of its vectors.
-        dropped_at: When its dataset was taken in: an older drop that is done later does not move the alias back.
+        wanted_at: When people last asked for it, by a drop, an approval or a rollback: what they asked for earlier, and is
+            done later, does not move the alias back.
         base_model: What was tuned for it.
+        task_type: What its vectors are for.
         previous: The alias before, kept for rollback; None for the first, and once it is retired.
+        request: Who pointed it here by hand; None where a deployment did.
     """
 
     dataset: str
@@ -35,16 +41,35 @@ class Alias:
     run: str
     endpoint: str
     dimensions: int
-    dropped_at: datetime
+    wanted_at: datetime
     base_model: str = ""
+    task_type: str = "DEFAULT"
     previous: "Alias | None" = None
+    request: Request | None = None
+
+
+def alias_of(run: Run, *, request: Request | None = None) -> Alias:
+    """The alias that points a dataset's readers to a run's space, which has answered."""
+    serving = run.serving
+    assert serving is not None  # noqa: S101 - only a served model has answered
+    return Alias(
+        dataset=run.dataset,
+        space=serving.space,
+        run=run.id,
+        endpoint=serving.endpoint,
+        dimensions=serving.dimensions,
+        wanted_at=request.at if request else run.wanted_at,
+        base_model=run.tuning.base_model,
+        task_type=run.tuning.task_type,
+        request=request,
+    )
 
 
 def moved(alias: Alias | None, to: Alias) -> Alias:
     """Point the alias to a newly deployed space, unless a newer drop's is there already. Idempotent."""
     if alias is None:
         return to
-    if alias.run == to.run or alias.dropped_at > to.dropped_at:
+    if alias.run == to.run or alias.wanted_at > to.wanted_at:
         return alias
     return replace(to, previous=replace(alias, previous=None))
 

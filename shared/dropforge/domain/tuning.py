@@ -7,12 +7,12 @@ from typing import Literal
 
 import yaml
 
-from dropforge.domain import catalogue
-from dropforge.domain.catalogue import BASE_MODELS, SOON, suggestion
+from dropforge.domain.catalogue import BATCH_SIZES, CATALOGUE, SOON, TRAIN_STEPS, BaseModel, Catalogue, suggestion
 from dropforge.domain.datasets import TUNING
 from dropforge.domain.findings import Findings, quoted
 
-DeployPolicy = Literal["unless_worse", "only_if_better", "always", "never"]
+_Refusal = tuple[str, tuple[str, ...], str, str]  # the rule, the settings it lies in, what is wrong, a hint
+DeployPolicy = Literal["unless_worse", "only_if_better", "always", "manual", "never"]
 TestLabels = Literal["file", "split"]
 
 
@@ -29,6 +29,7 @@ class Tuning:
         learning_rate_multiplier: Factor on the recommended learning rate.
         test_labels: `file` when `test_label.tsv` must be there, `split` when Vertex splits it off the training labels.
         deploy: Which verdicts of the gate lead to a deployment.
+        embed_corpus: Whether the corpus is embedded in the new space before readers are pointed to it.
     """
 
     base_model: str = "text-embedding-005"
@@ -39,10 +40,11 @@ class Tuning:
     learning_rate_multiplier: float = 1.0
     test_labels: TestLabels = "file"
     deploy: DeployPolicy = "unless_worse"
+    embed_corpus: bool = False
 
     def as_mapping(self) -> dict[str, object]:
-        """Field by field, for digests and for people."""
-        return asdict(self)
+        """What of it says anything, for digests: a setting that a later release adds leaves old versions as they were."""
+        return {key: value for key, value in asdict(self).items() if value not in (None, False)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +67,28 @@ def _one_of(*words: str) -> _Rule:
 
 
 _SCALARS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null"))
-_RULES: Mapping[str, _Rule] = {
-    "base_model": _one_of(*BASE_MODELS),
-    "task_type": _one_of(*sorted(set().union(*(model.tasks for model in BASE_MODELS.values())))),
-    "batch_size": _whole_number_in(catalogue.BATCH_SIZES),
-    "train_steps": _whole_number_in(catalogue.TRAIN_STEPS),
-    "output_dimensionality": _whole_number_in(catalogue.DIMENSIONS),
-    "learning_rate_multiplier": _Rule(
-        "a number above 0 and at most 100",
-        lambda value: isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 100,
-    ),
-    "test_labels": _one_of("file", "split"),
-    "deploy": _one_of("unless_worse", "only_if_better", "always", "never"),
-}
-assert set(_RULES) == {field.name for field in fields(Tuning)}  # noqa: S101 - a key without a rule would go unchecked
+
+
+def _rules(catalogue: Catalogue) -> Mapping[str, _Rule]:
+    """What each setting takes."""
+    return {
+        "base_model": _one_of(*catalogue.base_models),
+        "task_type": _one_of(*sorted(catalogue.tasks)),
+        "batch_size": _whole_number_in(BATCH_SIZES),
+        "train_steps": _whole_number_in(TRAIN_STEPS),
+        "output_dimensionality": _whole_number_in(catalogue.dimensions),
+        "learning_rate_multiplier": _Rule(
+            "a number above 0 and at most 100",
+            lambda value: isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 100,
+        ),
+        "test_labels": _one_of("file", "split"),
+        "deploy": _one_of("unless_worse", "only_if_better", "always", "manual", "never"),
+        "embed_corpus": _Rule("true or false", lambda value: isinstance(value, bool)),
+    }
+
+
+# A key without a rule would go unchecked.
+assert set(_rules(CATALOGUE)) == {field.name for field in fields(Tuning)}  # noqa: S101
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +97,13 @@ class Bounds:
 
     Attributes:
         defaults: The configuration of a dataset without a `tuning.yaml`.
-        allowed_retired: Base models that may be tuned although their date has passed.
+        allowed_retired: Base models that may be tuned although Vertex takes no new tuning of them any more.
+        catalogue: What the service offers.
     """
 
     defaults: Tuning = field(default_factory=Tuning)
     allowed_retired: frozenset[str] = frozenset()
+    catalogue: Catalogue = CATALOGUE
 
 
 def resolve(text: bytes | None, bounds: Bounds, today: date, findings: Findings) -> Tuning:
@@ -106,7 +118,7 @@ def resolve(text: bytes | None, bounds: Bounds, today: date, findings: Findings)
     Returns:
         The configuration; for a file with faults the part of it that holds, so that the rest can be checked too.
     """
-    tuning = bounds.defaults
+    tuning, rules = bounds.defaults, _rules(bounds.catalogue)
     lines = (text or b"").decode("utf-8", "replace").splitlines()
     seen: dict[str, int] = {}
 
@@ -115,15 +127,15 @@ def resolve(text: bytes | None, bounds: Bounds, today: date, findings: Findings)
         findings.add(code, TUNING, line, what, hint=hint, column=column, source=source)
 
     for entry in _entries(text or b"", tell):
-        key, value, rule = entry.key, entry.value, _RULES.get(entry.key)
+        key, value, rule = entry.key, entry.value, rules.get(entry.key)
         if key in seen:
             what = f"{quoted(key)} stands on line {seen[key]} already"
             tell("tuning-duplicate-key", entry.line, what, column=entry.column)
             continue
         seen[key] = entry.line
         if rule is None:
-            what = f"{quoted(key)} is no setting{suggestion(key, _RULES)}"
-            tell("tuning-unknown-key", entry.line, what, f"Use one of {', '.join(_RULES)}.", entry.column)
+            what = f"{quoted(key)} is no setting{suggestion(key, rules)}"
+            tell("tuning-unknown-key", entry.line, what, f"Use one of {', '.join(rules)}.", entry.column)
         elif not rule.holds(value):
             shown = quoted(value) if isinstance(value, str) else value
             what = f"{key} is {shown}, but takes {rule.wants}{_near(value, rule)}"
@@ -137,12 +149,12 @@ def resolve(text: bytes | None, bounds: Bounds, today: date, findings: Findings)
     return tuning
 
 
-def problems_of(tuning: Tuning) -> list[str]:
+def problems_of(tuning: Tuning, catalogue: Catalogue) -> list[str]:
     """What is wrong with a configuration that an operator wrote, in sentences; empty for a good one."""
     unset = {field.name for field in fields(Tuning) if getattr(tuning, field.name) is None and field.default is None}
     return [
         f"{key} is {getattr(tuning, key)!r}, but takes {rule.wants}"
-        for key, rule in _RULES.items()
+        for key, rule in _rules(catalogue).items()
         if key not in unset and not rule.holds(getattr(tuning, key))
     ]
 
@@ -206,19 +218,10 @@ def _scalar(node: yaml.Node) -> object:
         return str(node.value)
 
 
-def _refused(tuning: Tuning, bounds: Bounds, today: date) -> Iterator[tuple[str, tuple[str, ...], str, str]]:
-    """What Vertex refuses only minutes into the paid job: the rule, the settings it lies in, what is wrong, a hint."""
-    model = BASE_MODELS[tuning.base_model]
-    if model.retires <= today:
-        retired = f"{model.id} was retired on {model.retires}"
-        if model.id in bounds.allowed_retired:
-            yield "tuning-retired-model-allowed", ("base_model",), f"{retired}; the operator allows it", ""
-        else:
-            hint = f"Tune {model.successor or 'another model'} instead."
-            yield "tuning-retired-model", ("base_model",), retired, hint
-    elif model.retires - today <= SOON:
-        hint = f"Plan to move on to {model.successor}." if model.successor else ""
-        yield "tuning-model-retires-soon", ("base_model",), f"{model.id} will be retired on {model.retires}", hint
+def _refused(tuning: Tuning, bounds: Bounds, today: date) -> Iterator[_Refusal]:
+    """What Vertex refuses only minutes into the paid job."""
+    model = bounds.catalogue.model(tuning.base_model)
+    yield from _of_its_end(model, bounds, today)
     if tuning.task_type not in model.tasks:
         what = f"{model.id} does not take the task type {tuning.task_type}"
         hint = f"Use one of {', '.join(sorted(model.tasks))}."
@@ -227,6 +230,31 @@ def _refused(tuning: Tuning, bounds: Bounds, today: date) -> Iterator[tuple[str,
         "output_dimensionality": tuning.output_dimensionality is not None,
         "learning_rate_multiplier": tuning.learning_rate_multiplier != 1,
     }
-    for key in (key for key, is_asked in asked.items() if is_asked and not model.family.takes_dimensions):
+    takes = bounds.catalogue.family_of(model).parameters
+    for key in (key for key, is_asked in asked.items() if is_asked and key not in takes):
         what = f"{model.id} is tuned by template {model.template}, which takes no {key}"
         yield "tuning-key-not-for-model", (key, "base_model"), what, ""
+    if tuning.output_dimensionality is not None and tuning.output_dimensionality > model.dimensions:
+        what = f"{model.id} gives vectors of at most {model.dimensions} numbers, not {tuning.output_dimensionality}"
+        hint = f"Ask for at most {model.dimensions}, or leave the line out."
+        yield "tuning-bad-value", ("output_dimensionality", "base_model"), what, hint
+
+
+def _of_its_end(model: BaseModel, bounds: Bounds, today: date) -> Iterator[_Refusal]:
+    """What the model's age forbids, or soon will."""
+    if model.retires <= today:
+        code, what = "tuning-retired-model", f"{model.id} was retired on {model.retires}"
+    elif model.closes <= today:
+        what = f"{model.id} takes no new tuning since {model.closes}, and will be retired on {model.retires}"
+        code = "tuning-closed-model"
+    elif model.retires - today <= SOON:
+        what = f"{model.id} takes new tuning until {model.closes}, and will be retired on {model.retires}"
+        hint = f"Plan to move on to {model.successor}." if model.successor else ""
+        yield "tuning-model-retires-soon", ("base_model",), what, hint
+        return
+    else:
+        return
+    if model.id in bounds.allowed_retired:
+        yield f"{code}-allowed", ("base_model",), f"{what}; the operator allows it", ""
+    else:
+        yield code, ("base_model",), what, f"Tune {model.successor or 'another model'} instead."

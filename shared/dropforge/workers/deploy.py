@@ -1,20 +1,24 @@
-"""Ask the gate about a tuned model and start its deployment. The watcher finishes it."""
+"""Decide whether a tuned model is worth an endpoint, and start its deployment. The watcher finishes it."""
 
-from dropforge.domain.errors import Refused
+from dropforge.domain import gate
+from dropforge.domain.errors import Misconfigured, Refused
 from dropforge.domain.events import Event, JobComplete
-from dropforge.domain.gate import judge, passes
+from dropforge.domain.facts import Judgement, Serving, Verdict
 from dropforge.domain.jobs import fault_of, labels_of
-from dropforge.domain.runs import SERVED, Judgement, Run, Serving, State
+from dropforge.domain.machines import problems_of_serving
+from dropforge.domain.runs import SERVED, Run, State
 from dropforge.domain.spaces import deployed_model_id_of
 from dropforge.ledger import Ledger
 from dropforge.ports import ModelHost
 from dropforge.progress import Progress
+from dropforge.settings import Settings
+from dropforge.workers.measure import averages_of, can_tell
 from dropforge.workers.outcome import Outcome, done, ignored, repeated
 
 FUNCTION = "deploy_model"
 
 
-def deploy(event: Event, *, ledger: Ledger, host: ModelHost, progress: Progress) -> Outcome:
+def deploy(event: Event, *, ledger: Ledger, host: ModelHost, progress: Progress, settings: Settings) -> Outcome:
     """Decide about the model of a run whose job succeeded.
 
     Each space gets an endpoint of its own, named after the run: asking for it twice makes one.
@@ -27,39 +31,55 @@ def deploy(event: Event, *, ledger: Ledger, host: ModelHost, progress: Progress)
     if run.state is not State.SUCCEEDED:
         told = progress.catch_up(run)
         return repeated(f"the run is {run.state}" + "; told again" * told, run.id)
-    return decide(run, host=host, progress=progress, cause=event.id)
+    return decide(run, host=host, progress=progress, settings=settings, cause=event.id)
 
 
-def decide(run: Run, *, host: ModelHost, progress: Progress, cause: str) -> Outcome:
-    """Ask the gate about the model of a run that succeeded, and start its deployment or withhold it.
+def decide(run: Run, *, host: ModelHost, progress: Progress, settings: Settings, cause: str) -> Outcome:
+    """Start the deployment of a model whose run succeeded, or withhold it where that is certain already.
+
+    An endpoint bills: a model that cannot pass is not loaded to be measured. The gate is asked once it is.
 
     Args:
         run: As the ledger has it.
         host: Who would serve it.
         progress: Tells of it.
+        settings: The operator's wishes.
         cause: Id of the event, or tick, for the run's history.
+
+    Raises:
+        Misconfigured: The service would refuse the operator's machines.
     """
-    judgement = _judged(run)
-    if not passes(judgement, run.tuning.deploy):
-        progress.reach(run, State.WITHHELD, function=FUNCTION, event=cause, judgement=judgement)
-        return done(f"withheld: {judgement.verdict}", run.id)
+    averages = averages_of(run, settings)
+    if run.stop:
+        fault = fault_of("CANCELLED", f"asked for by {run.stop.by}")
+        progress.reach(run, State.WITHHELD, function=FUNCTION, event=cause, judgement=averages, fault=fault)
+        return done("withheld: somebody asked for the run's end", run.id)
+    if not _may_pass(run, averages, settings):
+        progress.reach(run, State.WITHHELD, function=FUNCTION, event=cause, judgement=averages)
+        return done(f"withheld: {run.tuning.deploy}, and {averages.verdict}", run.id)
+    operator = settings.operator
+    if problems := problems_of_serving(operator.catalogue, settings.location, operator.serving):
+        raise Misconfigured("; ".join(problems))
     try:
-        operation = host.create_endpoint(run.id, labels_of(run))
+        operation = host.create_endpoint(run.id, labels_of(run, operator.labels))
     except Refused as error:
         fault = fault_of("REFUSED", str(error), "endpoint")
-        progress.reach(run, State.DEPLOY_FAILED, function=FUNCTION, event=cause, judgement=judgement, fault=fault)
+        progress.reach(run, State.DEPLOY_FAILED, function=FUNCTION, event=cause, judgement=averages, fault=fault)
         return done("the service refused the endpoint", run.id)
     serving = Serving(endpoint=host.endpoint(run.id), deployed_model=deployed_model_id_of(run.id), operation=operation)
-    stood = progress.reach(run, State.DEPLOYING, function=FUNCTION, event=cause, judgement=judgement, serving=serving)
+    stood = progress.reach(run, State.DEPLOYING, function=FUNCTION, event=cause, judgement=averages, serving=serving)
     if stood.state not in SERVED:  # the run ended while this was held up: nobody wants the endpoint
         host.discard(serving.endpoint, serving.deployed_model)
     return done("deployment started", run.id)
 
 
-def _judged(run: Run) -> Judgement:
-    counts = run.checked.counts if run.checked else {}
-    return judge(
-        run.tuned.metrics if run.tuned else {},
-        too_few="test-too-few-queries" in counts,
-        trained_on="test-queries-trained-on" in counts,
-    )
+def _may_pass(run: Run, averages: Judgement, settings: Settings) -> bool:
+    """Whether the gate could still let the model through once it has measured it."""
+    policy = run.tuning.deploy
+    if policy in {"manual", "never"}:
+        return False
+    if policy == "always":
+        return True
+    if gate.screened(averages):
+        return False
+    return averages.verdict is not Verdict.INSUFFICIENT or can_tell(run, settings) or gate.passes(averages, policy)

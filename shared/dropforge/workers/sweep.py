@@ -9,28 +9,31 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
+from dropforge.actions import rollback
+from dropforge.actions.retire import retire
 from dropforge.aliases import Aliases, Left, Pointer
 from dropforge.domain import announcements, datasets, events
-from dropforge.domain.catalogue import BASE_MODELS, SOON, BaseModel
+from dropforge.domain.catalogue import SOON, BaseModel
 from dropforge.domain.datasets import Folder, place_of
 from dropforge.domain.files import StoredFile
-from dropforge.domain.runs import SERVED, STUCK_AFTER, Run, State
+from dropforge.domain.jobs import ENDED
+from dropforge.domain.runs import SERVED, SETTLED, STUCK_AFTER, State
 from dropforge.domain.text import as_name
 from dropforge.ledger import Owed
 from dropforge.logs import isolated, log
+from dropforge.orders import Orders
 from dropforge.ports import Endpoint, ModelHost, ObjectStore, Tuner
 from dropforge.progress import Progress
 from dropforge.settings import Settings
 from dropforge.wire import Tick
 from dropforge.workers.deploy import decide
 from dropforge.workers.outcome import Outcome, What, done
-from dropforge.workers.retire import retire
-from dropforge.workers.submit import order_tuning
 from dropforge.workers.turns import Turns
 from dropforge.workers.validate import LONGEST_SHOWN_PATH, Intake
 
 FUNCTION = "sweep"
 _SHOWN_STRAYS = 20
+_LONGEST_JOB = timedelta(days=8)  # the service ends a task after seven
 _EVENTS_OWE = frozenset({None, State.VALIDATED, State.SUCCEEDED})  # what an event should move on; None: validating
 
 
@@ -42,12 +45,14 @@ def sweep(
     tuner: Tuner,
     host: ModelHost,
     aliases: Aliases,
+    orders: Orders,
     progress: Progress,
     settings: Settings,
 ) -> Outcome:
     """Look for whatever nobody has moved for longer than it may take, and move it. Each repair says why."""
     until = progress.clock.now() + settings.working_time
-    sweeper = Sweeper(Intake(drop, state, progress, settings), tuner, host, aliases, progress, settings, tick.id)
+    intake = Intake(drop, state, progress, settings)
+    sweeper = Sweeper(intake, tuner, host, aliases, orders, progress, settings, tick.id)
     turns = Turns(FUNCTION, tick.id, until, progress.ledger, progress.clock)
     repaired = 0
     for chore in turns.of(sweeper.chores(), lambda chore: f"{chore.kind} {chore.name}"):
@@ -75,13 +80,14 @@ class Sweeper:
     tuner: Tuner
     host: ModelHost
     aliases: Aliases
+    orders: Orders
     progress: Progress
     settings: Settings
     cause: str
 
     def chores(self) -> Iterator[Chore]:
         """Everything that may need a repair, told from listings alone. One that fails does not hide the others."""
-        for listing in (self._runs, self._folders, self._spaces, self._endpoints, self._aliases):
+        for listing in (self._runs, self._folders, self._spaces, self._endpoints, self._aliases, self._jobs):
             with isolated(listing=listing.__name__.strip("_")):
                 yield from listing()
 
@@ -94,7 +100,10 @@ class Sweeper:
         """
         for owed in self.progress.ledger.active():
             now = self.progress.clock.now()
-            if owed.state in _EVENTS_OWE and not owed.waits and now - owed.touched >= self.settings.patience:
+            is_left = now - owed.touched >= self.settings.patience
+            if owed.waits and is_left:
+                yield Chore("waiting", owed.run, partial(self._waiting, owed))
+            elif is_left and (owed.state in _EVENTS_OWE or owed.state in SETTLED):
                 yield Chore("run", owed.run, partial(self._overdue, owed))
             # A marker is touched at every try to submit; what was told once is not told again.
             since = owed.begun if owed.state is State.VALIDATED else owed.touched
@@ -107,23 +116,21 @@ class Sweeper:
             return self._cut_off(owed)
         if self.progress.tell(run, told=owed.told):
             return f"it is {run.state}, which had not been told"
+        if run.is_settled:  # it was about to be taken up again, and was not
+            self.progress.ledger.settle(run)
+            return ""
         if run.state is State.VALIDATED:
-            return self._submit(run)
+            outcome = self.orders.place(run, cause=self.cause)
+            return f"no event had it submitted: {outcome.why}"
         if run.state is State.SUCCEEDED:
-            outcome = decide(run, host=self.host, progress=self.progress, cause=self.cause)
+            outcome = decide(run, host=self.host, progress=self.progress, settings=self.settings, cause=self.cause)
             return f"no event had its model looked at: {outcome.why}"
         return ""
 
-    def _submit(self, run: Run) -> str:
-        outcome = order_tuning(
-            run,
-            state=self.intake.state,
-            tuner=self.tuner,
-            progress=self.progress,
-            settings=self.settings,
-            cause=self.cause,
-        )
-        return f"no event had it submitted: {outcome.why}"
+    def _waiting(self, owed: Owed) -> str:
+        run = self.progress.ledger.load(owed.run)
+        notice = announcements.waiting(run, self.progress.links) if run and run.state is State.VALIDATED else None
+        return f"it waits: {notice.reason}; told" if notice and self.progress.mention(notice) else ""
 
     def _cut_off(self, owed: Owed) -> str:
         """Validation began and left no record: begin it again, or forget it when the folder is another by now."""
@@ -171,11 +178,13 @@ class Sweeper:
     def _spaces(self) -> Iterator[Chore]:
         """Spaces that readers have left for longer than the operator keeps them."""
         for left in self.aliases.left():
-            if self.progress.clock.now() - left.since >= self.settings.operator.keeps_previous:
+            if left.at_once or self.progress.clock.now() - left.since >= self.settings.operator.keeps_previous:
                 yield Chore("space", left.run, partial(self._space, left))
 
     def _space(self, left: Left) -> str:
-        outcome = retire(left, aliases=self.aliases, host=self.host, progress=self.progress, cause=self.cause)
+        outcome = retire(
+            left, aliases=self.aliases, host=self.host, progress=self.progress, function=FUNCTION, cause=self.cause
+        )
         return outcome.why if outcome.what is What.DONE else ""
 
     def _endpoints(self) -> Iterator[Chore]:
@@ -195,16 +204,39 @@ class Sweeper:
         return "no run accounts for it: told, not deleted" if self.progress.mention(notice) else ""
 
     def _aliases(self) -> Iterator[Chore]:
-        """Datasets whose readers use a model that was tuned from a base which will soon stop answering."""
+        """Moves by hand that nobody was told of, and readers of a model whose base will soon stop answering."""
         today = self.progress.clock.now().date()
         for pointer in self.aliases.pointers():
-            base = BASE_MODELS.get(pointer.base_model)
+            if pointer.is_untold:
+                yield Chore("moved", pointer.dataset, partial(self._moved, pointer))
+            base = self.settings.operator.catalogue.base_models.get(pointer.base_model)
             if base and base.retires - today <= SOON:
                 yield Chore("alias", pointer.dataset, partial(self._retiring, pointer, base))
+
+    def _moved(self, pointer: Pointer) -> str:
+        alias = self.aliases.of(pointer.dataset)
+        is_told = alias and rollback.tell(alias, aliases=self.aliases, progress=self.progress)
+        return f"its readers were pointed to {pointer.run} by hand: told" if is_told else ""
 
     def _retiring(self, pointer: Pointer, base: BaseModel) -> str:
         notice = announcements.retiring(pointer.dataset, pointer.run, base)
         return f"{base.id} retires on {base.retires}: told" if self.progress.mention(notice) else ""
+
+    # Jobs
+
+    def _jobs(self) -> Iterator[Chore]:
+        """Jobs of runs that were cancelled in the very moment in which they were submitted: they bill."""
+        active = {owed.run for owed in self.progress.ledger.active()}
+        for run_id, state in self.tuner.states(self.progress.clock.now() - _LONGEST_JOB).items():
+            if state not in ENDED and run_id not in active:
+                yield Chore("job", run_id, partial(self._job, run_id))
+
+    def _job(self, run_id: str) -> str:
+        run = self.progress.ledger.load(run_id)
+        if run is None or run.state is not State.CANCELLED:
+            return ""
+        self.tuner.cancel(self.tuner.named(run_id))
+        return "the run is cancelled, and its job was not: asked to stop"
 
 
 def _grouped(listing: Iterable[StoredFile]) -> Iterator[Folder]:

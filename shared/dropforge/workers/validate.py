@@ -8,8 +8,10 @@ from dropforge import wire
 from dropforge.domain import announcements, datasets, events
 from dropforge.domain.datasets import MANIFEST, NAME, TEST_LABELS, TUNING, Folder, place_of
 from dropforge.domain.errors import Missing, Permanent, Unreadable
+from dropforge.domain.facts import Checked
 from dropforge.domain.findings import Findings, Report, chosen
-from dropforge.domain.runs import Checked, Run, State, Step
+from dropforge.domain.plan import Estimate, estimate
+from dropforge.domain.runs import Run, State, Step
 from dropforge.domain.text import as_name
 from dropforge.domain.tuning import Tuning
 from dropforge.domain.versions import run_id_of, version_of
@@ -173,9 +175,14 @@ class Intake:
                 Step(state=verdict, at=ended, function=FUNCTION, event=cause),
             ),
             checked=self._file(report, run_id),
+            estimate=self._estimate(tuning, report) if verdict is State.VALIDATED else None,
         )
         self.progress.record(run)
         return done(f"dataset {verdict}", run_id)
+
+    def _estimate(self, tuning: Tuning, report: Report) -> Estimate:
+        operator = self.settings.operator
+        return estimate(tuning, report.rows, operator.training, operator.serving, operator.plan, operator.prices)
 
     def _again(self, known: Run, version: str, folder: Folder, *, settled: bool) -> Outcome:
         """This version was taken in before: by an earlier delivery of this very drop, or by an earlier drop."""
@@ -207,6 +214,7 @@ class Intake:
             counts=report.counts,
             findings=chosen(report.findings, _SHOWN_FINDINGS),
             rows=report.rows,
+            held_out=report.held_out,
             report=f"gs://{self.state.bucket}/{name}",
         )
 

@@ -13,15 +13,21 @@ WORSE = {"base_ndcg_at_10": 0.5, "tuned_ndcg_at_10": 0.3}
 
 
 class Ending(StrEnum):
-    """How a tuning job ends."""
+    """How a tuning job ends. A deceptive model is better by the pipeline's averages, and worse when it is measured."""
 
     BETTER = "better"
     WORSE = "worse"
+    DECEPTIVE = "deceptive"
     FAILED = "failed"
     CANCELLED = "cancelled"
 
 
-_STATES = {Ending.WORSE: State.WITHHELD, Ending.FAILED: State.FAILED, Ending.CANCELLED: State.CANCELLED}
+_STATES = {
+    Ending.WORSE: State.WITHHELD,
+    Ending.DECEPTIVE: State.WITHHELD,
+    Ending.FAILED: State.FAILED,
+    Ending.CANCELLED: State.CANCELLED,
+}
 _ENDINGS = {state: ending for ending, state in _STATES.items()}
 
 

@@ -7,16 +7,19 @@ from datetime import datetime
 from faults.simulator.fates import Ending, Fate
 from faults.simulator.hub import Hub, moment
 
+from dropforge.adapters.memory import BASE_KNOWS, TRAINED, embedded
+from dropforge.domain.catalogue import CATALOGUE
 from dropforge.domain.errors import Foreign, Missing, Refused, Unavailable
+from dropforge.domain.facts import Fault, Tuned
 from dropforge.domain.jobs import JobState, Look, Order, fault_of
 from dropforge.domain.probe import Text
-from dropforge.domain.runs import Fault, Tuned
 from dropforge.ports import Endpoint, Operation
 
 _PARENT = "projects/p/locations/l"
 _ENDED = {
     Ending.BETTER: JobState.SUCCEEDED,
     Ending.WORSE: JobState.SUCCEEDED,
+    Ending.DECEPTIVE: JobState.SUCCEEDED,
     Ending.FAILED: JobState.FAILED,
     Ending.CANCELLED: JobState.CANCELLED,
 }
@@ -101,7 +104,7 @@ class Vertex:
 
     def submit(self, order: Order) -> str:
         """See `Tuner.submit`."""
-        name = f"{_PARENT}/pipelineJobs/{order.id}"
+        name = self.named(order.id)
         if name not in self.jobs:
             fate = self._fate_of(order.labels["dropforge-dataset"])
             self.jobs[name] = Job(order, self._hub.time, self._content_of(order), fate)
@@ -119,6 +122,14 @@ class Vertex:
             return Look(state=state, tuned=Tuned(model=_model(found.order.id), metrics=found.fate.metrics))
         fault = fault_of("INTERNAL", "no more memory", "text-embedding-trainer", of_pipeline=True)
         return Look(state=state, fault=fault if state is JobState.FAILED else None)
+
+    def named(self, order: str) -> str:
+        """See `Tuner.named`."""
+        return f"{_PARENT}/pipelineJobs/{order}"
+
+    def cancel(self, job: str) -> None:
+        """See `Tuner.cancel`. Nobody asks for it here."""
+        raise AssertionError(f"{job} is cancelled, and nobody asked for it")
 
     def states(self, since: datetime) -> Mapping[str, JobState]:
         """See `Tuner.states`."""
@@ -198,11 +209,23 @@ class Vertex:
             raise Unavailable(f"{endpoint} holds another model")
         del self.served[endpoint]
 
-    def predict(self, endpoint: str, texts: Sequence[Text], task_type: str) -> list[list[float]]:
-        """Vectors of three numbers: a text's own place among the texts of the request, so that pairs agree."""
-        if not any(map(self._has_loaded, self._there(endpoint).loading.values())) or not task_type:
-            raise Refused("nothing is deployed there")
-        return [[1.0, float(place), float(place**2)] for place in range(len(texts))]
+    def embed(self, endpoint: str, texts: Sequence[Text], task_type: str) -> list[list[float]]:
+        """See `ModelHost.embed`."""
+        if not any(map(self._has_loaded, self._there(endpoint).loading.values())):
+            raise Unavailable(f"nothing is deployed on {endpoint}")
+        if not task_type:
+            raise Refused("a text is embedded for a task")
+        fate = self._fate_of(self._there(endpoint).labels["dropforge-dataset"])
+        return [embedded(text, knows=TRAINED if fate.ending is Ending.DECEPTIVE else None) for text in texts]
+
+    def embed_by_base(
+        self, base_model: str, texts: Sequence[Text], task_type: str, dimensions: int | None
+    ) -> list[list[float]]:
+        """As `embed`; of any length from three on."""
+        if base_model not in CATALOGUE.base_models or not task_type:
+            raise Refused(f"there is no base model {base_model} for {task_type or 'no task'}")
+        padding = [0.0] * max((dimensions or 3) - 3, 0)
+        return [[*embedded(text, knows=BASE_KNOWS), *padding] for text in texts]
 
     def _there(self, endpoint: str) -> Served:
         found = self.served.get(endpoint)

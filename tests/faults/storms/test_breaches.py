@@ -8,7 +8,8 @@ import pytest
 from faults.storms.facts import Facts, headlines, ids
 from faults.storms.invariants import check
 
-from dropforge.domain.runs import Checked, Run, Serving, State, Step, Tuned
+from dropforge.domain.facts import Checked, Serving, Tuned
+from dropforge.domain.runs import Run, State, Step
 from dropforge.domain.tuning import Tuning
 
 AT = datetime(2026, 11, 2, tzinfo=UTC)

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from dropforge_local.stack import ports, topology
-from dropforge_local.stack.environment import environment, exports
+from dropforge_local.stack.environment import PROJECT, environment, exports
 from dropforge_local.stack.errors import AlreadyRunning, StackError
 from dropforge_local.stack.folder import StackFolder
 from dropforge_local.stack.programs import programs
@@ -66,6 +66,18 @@ class TestTopology:
 
         with pytest.raises(StackError, match=r"validate_dataset has no .*main\.py"):
             programs(plan, ports=numbers, source=tmp_path, folder=StackFolder(tmp_path), wire=lambda: None)
+
+    @pytest.mark.parametrize("topic", ["pipeline-job-events", "another"])
+    def test_vertex_tells_of_its_jobs_where_the_topology_has_the_topic(self, tmp_path, topic):
+        plan = msgspec.structs.replace(the_topology(), topics={topic: {}}, functions={}, schedules={})
+        numbers = ports.allocate([], base=0)
+        told = {
+            one.name: one
+            for one in programs(plan, ports=numbers, source=tmp_path, folder=StackFolder(tmp_path), wire=lambda: None)
+        }["vertex"]
+        expected = ("--job-events", f"projects/{PROJECT}/topics/{topic}") if topic == "pipeline-job-events" else ()
+        assert told.arguments[4:] == expected
+        assert told.needs == (("pubsub",) if expected else ())
 
 
 def a_base_with_room():

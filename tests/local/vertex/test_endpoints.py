@@ -9,7 +9,8 @@ from google.api_core import exceptions
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import aiplatform, aiplatform_v1
 from google.longrunning import operations_pb2
-from support.servers import running
+from support.faulty import faults
+from support.servers import eventually, running
 from support.vertex import (
     LOCATION,
     PROJECT,
@@ -314,7 +315,9 @@ def test_a_base_model_truncates_unless_told_not_to(clients):
     assert httpx.post(url.replace("005", "999"), json=body).status_code == 404
 
 
-def test_the_high_level_sdk_finds_everything(clients, model, serving):
+@pytest.fixture
+def sdk(clients):
+    """Google's high-level package, as a stranger sets it up."""
     aiplatform.init(
         project=PROJECT,
         location="us-central1",
@@ -322,15 +325,44 @@ def test_the_high_level_sdk_finds_everything(clients, model, serving):
         api_endpoint=clients.url,
         api_transport="rest",
     )
-    job = aiplatform.PipelineJob.get("endpoints")
-    assert [job.resource_name] == [
-        one.resource_name for one in aiplatform.PipelineJob.list(filter='labels.for="endpoints"')
-    ]
+    return aiplatform
+
+
+@pytest.mark.usefixtures("model")
+def test_the_high_level_sdk_finds_jobs(sdk):
+    job = sdk.PipelineJob.get("endpoints")
+    assert job.state == aiplatform_v1.PipelineState.PIPELINE_STATE_SUCCEEDED
     assert [task.task_name for task in job.task_details][1] == "text-embedding-trainer"
-    tuned = aiplatform.Model(model)
-    assert tuned.versioned_resource_name == model
-    assert [tuned.display_name] == [one.display_name for one in aiplatform.Model.list(filter='display_name="topics"')]
-    answer = aiplatform.Endpoint(serving).predict(instances=[instance("hello")])
+    assert job.resource_name in [one.resource_name for one in sdk.PipelineJob.list()]
+    found = sdk.PipelineJob.list(filter='labels.for="endpoints"', order_by="create_time desc")
+    assert [one.resource_name for one in found] == [job.resource_name]
+    with pytest.raises(exceptions.NotFound):
+        sdk.PipelineJob.get("nobody")
+
+
+def test_the_high_level_sdk_cancels_a_job(clients, sdk):
+    with faults(clients.url, {"task.importer": ["pause"]}, of="by-the-sdk"):
+        clients.submit("by-the-sdk", parameters={"model_display_name": "never"})
+        job = sdk.PipelineJob.get("by-the-sdk")
+        eventually(lambda: job.state == aiplatform_v1.PipelineState.PIPELINE_STATE_PAUSED, seconds=30)
+        job.cancel()
+    eventually(lambda: job.state == aiplatform_v1.PipelineState.PIPELINE_STATE_CANCELLED)
+
+
+def test_the_high_level_sdk_finds_models(sdk, model):
+    tuned = sdk.Model(model)
+    assert (tuned.versioned_resource_name, tuned.version_id, tuned.display_name) == (model, "1", "topics")
+    assert sdk.Model(tuned.name).versioned_resource_name == model
+    assert model.partition("@")[0] in [one.resource_name for one in sdk.Model.list()]
+    assert [one.display_name for one in sdk.Model.list(filter='display_name="topics"')] == ["topics"]
+
+
+def test_the_high_level_sdk_asks_an_endpoint(sdk, model, serving):
+    assert serving in [one.resource_name for one in sdk.Endpoint.list()]
+    endpoint = sdk.Endpoint(serving)
+    assert endpoint.traffic_split == {"1": 100}
+    assert [one.model for one in endpoint.list_models()] == [model.partition("@")[0]]
+    answer = endpoint.predict(instances=[instance("hello")])
     assert (len(answer.predictions[0]), answer.deployed_model_id) == (256, "1")
 
 

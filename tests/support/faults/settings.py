@@ -5,6 +5,8 @@ from datetime import date, timedelta
 from support.examination import TODAY, Told
 from support.faults.fault import Fault
 
+from dropforge.domain.catalogue import CATALOGUE
+from dropforge.domain.corrections import Corrections, ModelCorrection, corrected
 from dropforge.domain.tuning import Tuning
 from dropforge.settings import Operator
 
@@ -12,6 +14,8 @@ TUNING = "tuning.yaml"
 _ONE = "there is one tuning.yaml"
 GECKO = "textembedding-gecko@003"
 _LAST = date(2027, 4, 1)  # of those that can be tuned
+_CLOSED = date(2027, 3, 1)  # from here on they take no new tuning
+_WIDER = corrected(CATALOGUE, Corrections(base_models={"text-embedding-004": ModelCorrection(dimensions=1024)}))
 _ALLOWED = Operator(allowed_retired=frozenset({GECKO}))
 
 
@@ -117,7 +121,11 @@ _MODEL = (
     _fault("a model that does not take the operator's task", "base_model: text-embedding-004\n", ("tuning-task-not-for-model", 1, 1), operator=Operator(tuning=Tuning(task_type="CODE_RETRIEVAL_QUERY"))),
     _fault("a model that is retired today", "base_model: text-embedding-004\n", ("tuning-retired-model", 1, 1), today=_LAST),
     _fault("a model that is retired in 90 days", "base_model: text-embedding-004\n", ("tuning-model-retires-soon", 1, 1), today=_LAST - timedelta(90)),
-    _fault("a model that is retired tomorrow, and that nobody asked for", "", ("tuning-model-retires-soon", 0, 0), today=_LAST - timedelta(1)),
+    _fault("a model that will be closed tomorrow, and that nobody asked for", "", ("tuning-model-retires-soon", 0, 0), today=_CLOSED - timedelta(1)),
+    _fault("a model that is closed from today on", "base_model: text-embedding-004\n", ("tuning-closed-model", 1, 1), today=_CLOSED),
+    _fault("a model that is retired tomorrow, and that nobody asked for", "", ("tuning-closed-model", 0, 0), today=_LAST - timedelta(1)),
+    _fault("a model that is closed and allowed", "deploy: always\nbase_model: text-embedding-004\n", ("tuning-closed-model-allowed", 2, 1), operator=Operator(allowed_retired=frozenset({"text-embedding-004"})), today=_CLOSED),
+    _fault("vectors that are longer than the model's, though another one has as many", "output_dimensionality: 1024\n", ("tuning-bad-value", 1, 1), operator=Operator(catalogue=_WIDER)),
     # That the model is retired is told as well.
     _fault(
         "a length of vectors that the model does not take",

@@ -15,7 +15,7 @@ PAGE = Path(__file__).parents[3] / "docs/findings.md"
 
 def test_a_broken_folder_reads_so():
     read = json.loads(wire.report(broken()))
-    assert list(read) == ["verdict", "findings", "counts", "rows"]
+    assert list(read) == ["verdict", "findings", "counts", "rows", "held_out"]
     assert read["verdict"] == "rejected"
     assert read["findings"][4] == {
         "code": "labels-unknown-document",

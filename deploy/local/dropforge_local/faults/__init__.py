@@ -12,7 +12,8 @@ so that what drives one drives the other:
 A request takes part by the header `x-retry-test-id: ID` (in gRPC: the metadata of that name). Each instruction of a
 method's list is used up by one request that it fits, in order; `instructions` are those that are left, and `completed`
 says that none is. Pub/Sub answers this on its REST port, for both its faces. What makes no sense is refused with 400 and
-a sentence that says what would. Faults end with the process: nothing is kept on disk.
+a sentence that says what would. Faults end with the process: nothing is kept on disk. Only Vertex AI keeps them, with what
+has fired, until they are deleted.
 
 What can be asked for (`instructions.Form`), and where (`instructions`, below the forms):
 
@@ -33,7 +34,16 @@ Ours, unknown to the testbench:
     duplicate                               carried out twice; the client gets the second answer
     drop                                    a delivery or a tick: counted as made, and never made
 
+Vertex AI's own. CODE is a canonical code (INVALID_ARGUMENT, NOT_FOUND, PERMISSION_DENIED, RESOURCE_EXHAUSTED, ...):
+
+    return-CODE     a request is answered with the code and the HTTP status that Vertex AI pairs with it, not carried out
+    fail-CODE       a task ends with this error as soon as it has begun, an operation when its time is over
+    pause           a job is PAUSED when its task begins, until POST /_local/JOB:resume (JOB: projects/.../pipelineJobs/ID)
+    pause-for-Ns    the same, for N seconds
+    same-vectors    a prediction gives every text the same vector
+
     "return-503 x20"    an instruction with a count; "return-503 x*" fires until the test is deleted
+    "fail-INTERNAL x2: It broke."   a CODE may bring a message, behind the count
 
     "everyone": true            requests without the header take part, too: a function's client cannot send it
     "only": "conditional"       only requests that carry a precondition, such as ifGenerationMatch (storage)
@@ -41,6 +51,7 @@ Ours, unknown to the testbench:
                                 `x-goog-gcs-idempotency-token`, else by `gccl-invocation-id/...` in `x-goog-api-client`.
                                 Thus "lose the answer of every conditional write" leaves a client a second try. A request
                                 that says neither counts as a call of its own.
+    "of": "topics-*"            only what is about a job, an endpoint, ... whose id fits, with * and ? (Vertex AI)
 
 What a server delivers by itself has no sender who could set a header, so every test that names it applies:
 
@@ -48,6 +59,13 @@ What a server delivers by itself has no sender who could set a header, so every 
     notification    a finalize event        had answered it, unsent; return-NNN-after-commit: sent, the answer replaced;
                                             return-reset-connection: sent, its answer lost, so it is delivered again
     tick            of a schedule           drop, duplicate, delay-for-Ns
+    task.NAME       of a pipeline job       fail-CODE, pause, pause-for-Ns; NAME is importer, text-embedding-trainer,
+                                            text-embedding-evaluator or text-embedding-model-uploader. A task that is
+                                            answered from the cache does not begin.
+    cancellation    of a pipeline job       delay-for-Ns: CANCELLING so long
+    operation.WHAT  long-running            fail-CODE, delay-for-Ns: takes so long; WHAT is endpoints.create, .deployModel,
+                                            .undeployModel, .delete, models.delete or pipelineJobs.delete
+    prediction      of an endpoint's model  same-vectors
 
 The methods are named as the services name them, and a wrong name is answered with the right ones:
 

@@ -32,6 +32,7 @@ class FaultyHttp:
         method_of: Callable[[Request], str | None],
         refuse: Callable[[int], Response] = google_error,
         is_conditional: Callable[[Request], bool] = lambda _: False,
+        resource_of: Callable[[Request], str] = lambda _: "",
     ) -> None:
         """As the application is.
 
@@ -41,12 +42,14 @@ class FaultyHttp:
             method_of: The method that a request calls; None for one that takes no part.
             refuse: The answer with a status, as this server writes it.
             is_conditional: Whether a request carries a precondition.
+            resource_of: The id of what a request is about.
         """
         self._app = app
         self._faults = faults
         self._method_of = method_of
         self._refuse = refuse
         self._is_conditional = is_conditional
+        self._resource_of = resource_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or do with it what was asked for."""
@@ -72,11 +75,12 @@ class FaultyHttp:
             invocation=_invocation(request),
             conditional=self._is_conditional(request),
             span=_span(request),
+            resource=self._resource_of(request),
         )
 
     async def _fail(self, fault: Instruction, scope: Scope, receive: "_Incoming", send: Send) -> None:
         match fault.form:
-            case Form.RETURN | Form.RETURN_RETRY_AFTER:
+            case Form.RETURN | Form.RETURN_RETRY_AFTER | Form.RETURN_CODE:
                 await self._answer(fault, scope, receive, send)
             case Form.RETURN_AFTER_COMMIT:
                 await self._app(scope, receive, _nowhere)
@@ -112,7 +116,9 @@ class FaultyHttp:
     async def _answer(self, fault: Instruction, scope: Scope, receive: "_Incoming", send: Send) -> None:
         # A client that is still sending would see a broken connection, not the answer.
         await receive.rest()
-        response = self._refuse(fault.status)
+        response = (
+            google_error(fault.status, fault.message, code=fault.code) if fault.code else self._refuse(fault.status)
+        )
         if fault.form is Form.RETURN_RETRY_AFTER:
             response.headers["Retry-After"] = f"{fault.seconds:g}"
         await response(scope, receive, send)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 
+from dropforge_local.faults.refusals import HTTP_OF, MESSAGE
+
 
 class BadInstruction(ValueError):
     """An instruction that means nothing, or nothing to its method; the message says what would."""
@@ -16,6 +18,7 @@ class Form(Enum):
     """How an instruction is written; what each does is told in the package's docstring."""
 
     RETURN = "return-NNN"
+    RETURN_CODE = "return-CODE"
     RETURN_AFTER_COMMIT = "return-NNN-after-commit"
     RETURN_RETRY_AFTER = "return-NNN-retry-after-Ns"
     RETURN_AFTER_BYTES = "return-NNN-after-NK"
@@ -28,11 +31,15 @@ class Form(Enum):
     DELAY = "delay-for-Ns"
     DUPLICATE = "duplicate"
     DROP = "drop"
+    FAIL = "fail-CODE"
+    PAUSE = "pause"
+    PAUSE_FOR = "pause-for-Ns"
+    SAME_VECTORS = "same-vectors"
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
         """Matches the texts of this form."""
-        return re.compile(re.sub("NNN|N[sKB]", lambda blank: _BLANKS[blank[0]], self.value))
+        return re.compile(re.sub("NNN|N[sKB]|CODE", lambda blank: _BLANKS[blank[0]], self.value))
 
 
 _BLANKS = {
@@ -40,8 +47,10 @@ _BLANKS = {
     "Ns": r"(?P<seconds>\d{1,6}(?:\.\d{1,6})?)s",
     "NK": r"(?P<kibibytes>\d{1,9})K",
     "NB": r"(?P<bytes>\d{1,12})B",
+    "CODE": f"(?P<code>{'|'.join(HTTP_OF)})",
 }
-_COUNTED = re.compile(r"(?P<text>\S+)(?: x(?P<count>[1-9]\d{0,8}|\*))?")
+_WRITTEN = re.compile(r"(?P<text>[^\s:]+)(?: x(?P<count>[1-9]\d{0,8}|\*))?(?:: (?P<message>.+))?", re.DOTALL)
+_WITH_MESSAGE = frozenset({Form.RETURN_CODE, Form.FAIL})
 
 CALL = frozenset(
     {Form.RETURN, Form.RETURN_AFTER_COMMIT, Form.RESET, Form.RESET_AFTER_COMMIT, Form.DELAY, Form.DUPLICATE}
@@ -72,7 +81,8 @@ class Span:
 class Instruction:
     """One thing that is to go wrong, `count` times (infinity: until it is called off).
 
-    `status` is an HTTP status; `size` is in bytes. Both, and `seconds`, are 0 where the form has none.
+    `status` is an HTTP status; `size` is in bytes. Both, and `seconds`, are 0 where the form has none, and `code` is empty.
+    `message` is what goes with a code.
     """
 
     text: str
@@ -81,32 +91,45 @@ class Instruction:
     status: int = 0
     seconds: float = 0.0
     size: int = 0
+    code: str = ""
+    message: str = MESSAGE
 
     @classmethod
     def parse(cls, text: str, possible: AbstractSet[Form]) -> "Instruction":
-        """Read an instruction, with its count if it has one.
+        """Read an instruction, with its count and its message if it has them.
 
         Raises:
             BadInstruction: it has none of the forms that are possible here.
         """
-        if counted := _COUNTED.fullmatch(text):
-            for form in Form:
-                if form in possible and (match := form.pattern.fullmatch(counted["text"])):
-                    count = math.inf if counted["count"] == "*" else int(counted["count"] or 1)
+        if written := _WRITTEN.fullmatch(text):
+            for form in possible if written["message"] is None else possible & _WITH_MESSAGE:
+                if match := form.pattern.fullmatch(written["text"]):
                     found = match.groupdict()
-                    size = int(found.get("kibibytes") or 0) * 1024 + int(found.get("bytes") or 0)
+                    code = found.get("code") or ""
                     return cls(
-                        counted["text"],
+                        written["text"],
                         form,
-                        count,
-                        int(found.get("status") or 0),
+                        math.inf if written["count"] == "*" else int(written["count"] or 1),
+                        int(found.get("status") or HTTP_OF.get(code, 0)),
                         float(found.get("seconds") or 0),
-                        size,
+                        int(found.get("kibibytes") or 0) * 1024 + int(found.get("bytes") or 0),
+                        code,
+                        written["message"] or MESSAGE,
                     )
         forms = ", ".join(form.value for form in Form if form in possible)
-        raise BadInstruction(
-            f"{text!r} cannot be done here; these can: {forms}. NNN is 400 to 599; a count may follow, as in 'return-503 x20' or 'x*'."
+        codes = (
+            f" CODE is one of {', '.join(sorted(HTTP_OF))}, and ': MESSAGE' may follow."
+            if possible & _WITH_MESSAGE
+            else ""
         )
+        raise BadInstruction(
+            f"{text!r} cannot be done here; these can: {forms}. NNN is 400 to 599; a count may follow, as in 'return-503 x20' or 'x*'.{codes}"
+        )
+
+    def written(self, left: float) -> str:
+        """The instruction as it would be asked for, with the count that is left of it."""
+        count = {1: "", math.inf: " x*"}.get(left, f" x{left:.0f}")
+        return f"{self.text}{count}" + ("" if self.message == MESSAGE else f": {self.message}")
 
     def fits(self, span: Span | None) -> bool:
         """Whether a request can meet this: one "after N bytes" needs an upload that brings the byte behind them."""

@@ -1,5 +1,7 @@
 """Answers that were asked for, in the words of Google's APIs."""
 
+from collections.abc import Mapping
+
 from starlette.responses import JSONResponse, Response
 
 MESSAGE = "This answer was asked for: see /retry_tests."
@@ -19,6 +21,11 @@ _CANONICAL = {
     503: "UNAVAILABLE",
     504: "DEADLINE_EXCEEDED",
 }
+HTTP_OF: Mapping[str, int] = {code: status for status, code in _CANONICAL.items()} | {
+    "ALREADY_EXISTS": 409,
+    "FAILED_PRECONDITION": 400,  # 412 is what Cloud Storage's JSON API says
+}
+"""The HTTP status by which Google's REST APIs answer a code."""
 
 
 def canonical(status: int) -> str:
@@ -26,8 +33,8 @@ def canonical(status: int) -> str:
     return _CANONICAL.get(status, "UNKNOWN")
 
 
-def google_error(status: int, message: str = MESSAGE) -> Response:
-    """An error as the REST APIs answer it."""
+def google_error(status: int, message: str = MESSAGE, *, code: str = "") -> Response:
+    """An error as the REST APIs answer it; with the code that goes with the status, unless it is named."""
     detail = {"message": message, "domain": "global", "reason": "asked for"}
-    error = {"code": status, "message": message, "status": canonical(status), "errors": [detail]}
+    error = {"code": status, "message": message, "status": code or canonical(status), "errors": [detail]}
     return JSONResponse({"error": error}, status_code=status)

@@ -2,9 +2,10 @@
 
 import math
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any, Literal
 from uuid import uuid4
 
@@ -28,14 +29,15 @@ class Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     everyone: bool = False
     only: Literal["conditional"] | None = None
     once_per: Literal["invocation"] | None = None
+    of: str = "*"
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request as far as faults care.
+    """A request as far as faults care, or something that a server does by itself.
 
     `test` is the id it names, `invocation` what a client says again when it tries again, `conditional` whether it carries a
-    precondition, `span` what it uploads.
+    precondition, `span` what it uploads, `resource` the id of what it is about.
     """
 
     method: str
@@ -43,6 +45,15 @@ class Call:
     invocation: str | None = None
     conditional: bool = False
     span: Span | None = None
+    resource: str = ""
+
+
+class Memory(msgspec.Struct, frozen=True):
+    """A test as a server that keeps its tests writes it down: `wanted` is what is left of it."""
+
+    wanted: Wanted
+    fired: dict[str, int]
+    hit: list[tuple[str, str]]
 
 
 @dataclass(slots=True)
@@ -51,13 +62,7 @@ class _Pending:
     left: float
 
     def text(self) -> str:
-        match self.left:
-            case 1:
-                return self.instruction.text
-            case math.inf:
-                return f"{self.instruction.text} x*"
-            case _:
-                return f"{self.instruction.text} x{self.left:.0f}"
+        return self.instruction.written(self.left)
 
 
 class Test:
@@ -65,8 +70,8 @@ class Test:
 
     __test__ = False  # pytest would take it for one of its own
 
-    def __init__(self, wanted: Wanted, instructions: Mapping[str, Iterable[Instruction]]) -> None:
-        self.id = uuid4().hex
+    def __init__(self, identity: str, wanted: Wanted, instructions: Mapping[str, Iterable[Instruction]]) -> None:
+        self.id = identity
         self.wanted = wanted
         self._pending = {
             method: deque(_Pending(one, one.count) for one in planned) for method, planned in instructions.items()
@@ -81,6 +86,8 @@ class Test:
             return None
         if self.wanted.only and not call.conditional:
             return None
+        if not fnmatchcase(call.resource, self.wanted.of):
+            return None
         if self.wanted.once_per and call.invocation:
             if (call.method, call.invocation) in self._hit:
                 return None
@@ -94,27 +101,54 @@ class Test:
         left = {method: sum(one.left for one in pending) for method, pending in self._pending.items()}
         return {
             "id": self.id,
-            "instructions": {method: [one.text() for one in pending] for method, pending in self._pending.items()},
+            "instructions": self._instructions(),
             "completed": not any(left.values()),
             "transport": self.wanted.transport,
             "fired": {method: self._fired[method] for method in self._pending},
             "left": {method: "*" if count == math.inf else int(count) for method, count in left.items()},
         }
 
+    def memory(self) -> Memory:
+        """What to keep of it."""
+        wanted = msgspec.structs.replace(self.wanted, instructions=self._instructions())
+        return Memory(wanted, dict(self._fired), list(self._hit))
+
+    def remember(self, memory: Memory) -> None:
+        """Go on where the test that was kept has been."""
+        self._fired.update(memory.fired)
+        self._hit.update(memory.hit)
+
+    def _instructions(self) -> dict[str, list[str]]:
+        return {method: [one.text() for one in pending] for method, pending in self._pending.items()}
+
 
 class Faults:
     """The tests of one server. Of two that a call fits, the older one has it."""
 
-    def __init__(self, methods: Mapping[str, AbstractSet[Form]], *, knows_conditions: bool = False) -> None:
-        """Nothing is asked for.
+    def __init__(
+        self,
+        methods: Mapping[str, AbstractSet[Form]],
+        *,
+        knows_conditions: bool = False,
+        knows_resources: bool = False,
+        kept: MutableMapping[str, bytes] | None = None,
+    ) -> None:
+        """Nothing is asked for but what was kept.
 
         Args:
             methods: What can go wrong, by method.
             knows_conditions: Whether requests may carry preconditions here.
+            knows_resources: Whether calls say here what they are about.
+            kept: Where tests are written down by their ids, at each change; without it they end with the process.
         """
         self._methods = methods
         self._knows_conditions = knows_conditions
+        self._knows_resources = knows_resources
+        self._kept = kept
         self._tests: dict[str, Test] = {}
+        for identity, written in (kept or {}).items():
+            memory = msgspec.json.decode(written, type=Memory)
+            self._test(identity, memory.wanted).remember(memory)
 
     def __bool__(self) -> bool:
         """Whether anything is asked for: without it, nobody need look at a request."""
@@ -133,12 +167,15 @@ class Faults:
         """Ask for faults.
 
         Raises:
-            BadInstruction: there is no such method, it cannot fail like that, or no request here has conditions.
+            BadInstruction: there is no such method, it cannot fail like that, or no request here has conditions or says
+                what it is about.
         """
         if wanted.only and not self._knows_conditions:
             raise BadInstruction("No request to this server carries a precondition: ask without `only`.")
-        test = Test(wanted, {method: self._parsed(method, texts) for method, texts in wanted.instructions.items()})
-        self._tests[test.id] = test
+        if wanted.of != "*" and not self._knows_resources:
+            raise BadInstruction("No request to this server says what it is about: ask without `of`.")
+        test = self._test(uuid4().hex, wanted)
+        self._keep(test)
         return test
 
     def delete(self, test: str) -> None:
@@ -148,6 +185,8 @@ class Faults:
             UnknownTest: there is none of that id.
         """
         del self._tests[self[test].id]
+        if self._kept is not None:
+            del self._kept[test]
 
     def take(self, call: Call) -> Instruction | None:
         """What is to go wrong with a call; it is counted as having fired.
@@ -156,15 +195,28 @@ class Faults:
             UnknownTest: the call names a test that there is not.
         """
         if call.test is not None:
-            return self[call.test].take(call)
+            return self._first(call, [self[call.test]])
         return self._first(call, (test for test in self._tests.values() if test.wanted.everyone))
 
-    def take_delivery(self, method: str) -> Instruction | None:
+    def take_delivery(self, method: str, resource: str = "") -> Instruction | None:
         """What is to go wrong with something that the server does by itself; it is counted as having fired."""
-        return self._first(Call(method), self._tests.values())
+        return self._first(Call(method, resource=resource), self._tests.values())
 
     def _first(self, call: Call, tests: Iterable[Test]) -> Instruction | None:
-        return next((taken for test in tests if (taken := test.take(call)) is not None), None)
+        for test in tests:
+            if taken := test.take(call):
+                self._keep(test)
+                return taken
+        return None
+
+    def _test(self, identity: str, wanted: Wanted) -> Test:
+        instructions = {method: self._parsed(method, texts) for method, texts in wanted.instructions.items()}
+        test = self._tests[identity] = Test(identity, wanted, instructions)
+        return test
+
+    def _keep(self, test: Test) -> None:
+        if self._kept is not None:
+            self._kept[test.id] = msgspec.json.encode(test.memory())
 
     def _parsed(self, method: str, texts: Iterable[str]) -> list[Instruction]:
         if method not in self._methods:

@@ -14,6 +14,8 @@ from dropforge_local.stack.topology import Function, Topology
 # Handlers mostly wait for other servers, so one process can hold many of them.
 _FUNCTION_THREADS = 32
 
+_JOB_EVENTS = "pipeline-job-events"  # the topic that a log sink fills, where the topology has it
+
 
 @dataclass(frozen=True)
 class Program:
@@ -54,7 +56,7 @@ def programs(
             health_port=ports["pubsub-rest"],
             once_ready=wire,
         ),
-        Program("vertex", "dropforge_local.vertex.server", _home("vertex", ports, folder), ports["vertex"], variables),
+        _vertex(topology, ports, folder, variables),
         Program("slack", "dropforge_local.slack.server", _home("slack", ports, folder), ports["slack"], variables),
         _scheduler(topology, ports, folder, variables),
     ]
@@ -88,6 +90,19 @@ def _storage(
         (*_home("storage", ports, folder), *buckets, *notifications, *backoff),
         ports["storage"],
         variables,
+    )
+
+
+def _vertex(topology: Topology, ports: Mapping[str, int], folder: StackFolder, variables: Mapping[str, str]) -> Program:
+    events = ("--job-events", f"projects/{PROJECT}/topics/{_JOB_EVENTS}") if _JOB_EVENTS in topology.topics else ()
+    return Program(
+        "vertex",
+        "dropforge_local.vertex.server",
+        (*_home("vertex", ports, folder), *events),
+        ports["vertex"],
+        variables,
+        # A job that a stopped stack left may end at once: its topic is to be there by then.
+        needs=("pubsub",) if events else (),
     )
 
 

@@ -23,10 +23,10 @@ class Endpoints:
         self._state = state
         self._operations = operations
         self._models = models
-        operations.register("create_endpoint", self._create)
-        operations.register("deploy_model", self._deploy)
-        operations.register("undeploy_model", self._undeploy)
-        operations.register("delete_endpoint", self._delete)
+        operations.register("endpoints.create", self._create)
+        operations.register("endpoints.deployModel", self._deploy)
+        operations.register("endpoints.undeployModel", self._undeploy)
+        operations.register("endpoints.delete", self._delete)
 
     def create(self, location: str, endpoint: Resource, endpoint_id: str) -> Resource:
         """Begin to create an endpoint; an empty id asks for one.
@@ -39,11 +39,11 @@ class Endpoints:
         if not endpoint.get("displayName"):
             raise invalid("The display name of an endpoint is required.")
         name = f"{location}/endpoints/{endpoint_id or new_id()}"
-        arriving = (arguments["name"] for arguments in self._operations.pending("create_endpoint"))
+        arriving = (arguments["name"] for arguments in self._operations.pending("endpoints.create"))
         if self._state.get(name) or name in arriving:
             raise ApiError(Status.ALREADY_EXISTS, f"Endpoint {name} already exists.")
         arguments = {field: value for field, value in endpoint.items() if field not in OUTPUT_ONLY} | {"name": name}
-        return self._operations.begin(name, "create_endpoint", arguments, metadata="CreateEndpointOperationMetadata")
+        return self._operations.begin(name, "endpoints.create", arguments, metadata="CreateEndpointOperationMetadata")
 
     def get(self, name: str) -> Resource:
         """The endpoint.
@@ -96,7 +96,7 @@ class Endpoints:
         identity = deployed.setdefault("id", new_id())
         arriving = {
             arguments["deployedModel"]["id"]
-            for arguments in self._operations.pending("deploy_model")
+            for arguments in self._operations.pending("endpoints.deployModel")
             if arguments["endpoint"] == name
         }
         if identity in arriving | {other["id"] for other in endpoint.get("deployedModels", [])}:
@@ -107,7 +107,7 @@ class Endpoints:
         deployed |= {"model": model["name"].partition("@")[0], "modelVersionId": model["versionId"]}
         deployed.setdefault("displayName", model["displayName"])
         arguments = {"endpoint": name, "deployedModel": deployed, "trafficSplit": split}
-        return self._operations.begin(name, "deploy_model", arguments, metadata="DeployModelOperationMetadata")
+        return self._operations.begin(name, "endpoints.deployModel", arguments, metadata="DeployModelOperationMetadata")
 
     def undeploy(self, name: str, request: Resource) -> Resource:
         """Begin to undeploy a model (the JSON form of `UndeployModelRequest`).
@@ -121,7 +121,9 @@ class Endpoints:
             "trafficSplit": request.get("trafficSplit", {}),
         }
         self._without(arguments)
-        return self._operations.begin(name, "undeploy_model", arguments, metadata="UndeployModelOperationMetadata")
+        return self._operations.begin(
+            name, "endpoints.undeployModel", arguments, metadata="UndeployModelOperationMetadata"
+        )
 
     def delete(self, name: str) -> Resource:
         """Begin to delete an endpoint.
@@ -130,7 +132,7 @@ class Endpoints:
             ApiError: NOT_FOUND; FAILED_PRECONDITION while it has, or is about to have, deployed models.
         """
         self._check_empty(name)
-        return self._operations.begin(name, "delete_endpoint", {"name": name}, metadata="DeleteOperationMetadata")
+        return self._operations.begin(name, "endpoints.delete", {"name": name}, metadata="DeleteOperationMetadata")
 
     def _create(self, endpoint: Resource) -> Resource:
         now = timestamp(time.time())
@@ -181,7 +183,7 @@ class Endpoints:
 
     def _check_empty(self, name: str) -> None:
         endpoint = self.get(name)
-        arriving = (arguments["endpoint"] for arguments in self._operations.pending("deploy_model"))
+        arriving = (arguments["endpoint"] for arguments in self._operations.pending("endpoints.deployModel"))
         if endpoint.get("deployedModels") or name in arriving:
             raise not_now(f"Endpoint {name} has deployed models or is being deployed to: undeploy them first.")
 

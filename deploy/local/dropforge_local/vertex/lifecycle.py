@@ -25,10 +25,12 @@ SUCCEEDED = "PIPELINE_STATE_SUCCEEDED"
 FAILED = "PIPELINE_STATE_FAILED"
 CANCELLING = "PIPELINE_STATE_CANCELLING"
 CANCELLED = "PIPELINE_STATE_CANCELLED"
+PAUSED = "PIPELINE_STATE_PAUSED"
 TO_RUN = frozenset({QUEUED, PENDING, RUNNING})
-UNFINISHED = TO_RUN | {CANCELLING}
+UNFINISHED = TO_RUN | {PAUSED, CANCELLING}
 
 ENDED_TASK_STATES = {"SUCCEEDED", "FAILED", "CANCELLED", "NOT_TRIGGERED"}
+UPLOADER_OUTPUT = "output:model_resource_name"  # where the uploader's metadata has the model's full name
 
 
 def accept(job: Resource, now: str) -> None:
@@ -72,8 +74,29 @@ def happen(job: Resource, event: Event, now: str) -> None:
 
 def succeed(job: Resource, model: str, now: str) -> None:
     """All its tasks have succeeded, and the model of that full name came out."""
-    task_of(job, UPLOADER)["execution"]["metadata"]["output:model_resource_name"] = model
+    task_of(job, UPLOADER)["execution"]["metadata"][UPLOADER_OUTPUT] = model
     job.update(state=SUCCEEDED, endTime=now, updateTime=now)
+
+
+def skip(job: Resource, earlier: Resource, now: str) -> None:
+    """It was answered from the cache: every task is skipped, and has what that task of an earlier job left."""
+    tasks = [_new_task(job["name"], task, now) for task in TASKS]
+    for task in tasks:
+        answered = task_of(earlier, task["taskName"])
+        task.update(state="SKIPPED", startTime=now, endTime=now, outputs=answered["outputs"])
+        task["execution"]["metadata"] = answered["execution"]["metadata"]
+    job["jobDetail"] = {"taskDetails": tasks}
+    job.update(state=SUCCEEDED, startTime=now, endTime=now, updateTime=now)
+
+
+def pause(job: Resource, now: str) -> None:
+    """It was stopped for a while; what its tasks have done stays."""
+    job.update(state=PAUSED, updateTime=now)
+
+
+def resume(job: Resource, now: str) -> None:
+    """It goes on where it was paused."""
+    job.update(state=RUNNING, updateTime=now)
 
 
 def cancel(job: Resource, now: str) -> None:
@@ -86,6 +109,11 @@ def cancel(job: Resource, now: str) -> None:
 def task_of(job: Resource, name: str) -> Resource:
     """A task of a job that has run."""
     return next(task for task in _tasks(job) if task["taskName"] == name)
+
+
+def has_begun(job: Resource, task: str) -> bool:
+    """Whether a task is running, or has run."""
+    return any(detail["taskName"] == task and detail["state"] != "PENDING" for detail in _tasks(job))
 
 
 def current_task(job: Resource) -> str:

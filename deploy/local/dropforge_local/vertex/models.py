@@ -32,7 +32,7 @@ class Models:
         self._state = state
         self._operations = operations
         self._folder = folder
-        operations.register("delete_model", self._delete)
+        operations.register("models.delete", self._delete)
 
     def folder(self, identity: str) -> Path:
         """Where the files of a model are kept, by the last part of its name."""
@@ -93,7 +93,7 @@ class Models:
         self.get(name)
         self._check_undeployed(versionless(name))
         return self._operations.begin(
-            versionless(name), "delete_model", {"name": versionless(name)}, metadata="DeleteOperationMetadata"
+            versionless(name), "models.delete", {"name": versionless(name)}, metadata="DeleteOperationMetadata"
         )
 
     def _delete(self, arguments: Resource) -> Resource:

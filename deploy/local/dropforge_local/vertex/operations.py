@@ -5,7 +5,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
+from dropforge_local.faults.instructions import Form, Instruction
+from dropforge_local.faults.state import Faults
 from dropforge_local.vertex.errors import ApiError, Status, not_found
+from dropforge_local.vertex.happenings import OPERATION
 from dropforge_local.vertex.state import PendingOperation, Resource, State, timestamp
 
 TYPES = "type.googleapis.com/google.cloud.aiplatform.v1."
@@ -16,18 +21,20 @@ Effect = Callable[[Resource], Resource]
 
 
 class Operations:
-    """Operations take `seconds` each. They are remembered on disk, so those begun before a restart finish after it.
+    """Operations take `seconds` each, unless a fault says otherwise. Those begun before a restart finish after it.
 
     Nothing runs in the background: `settle` finishes what is due, and is called before anything is read or changed.
     """
 
-    def __init__(self, state: State, *, seconds: float) -> None:
+    def __init__(self, state: State, faults: Faults, *, seconds: float) -> None:
         self._state = state
+        self._faults = faults
         self._seconds = seconds
+        self._errors = state.notes("operation error")
         self._effects: dict[str, Effect] = {}
 
     def register(self, effect: str, work: Effect) -> None:
-        """Say what an effect does. It runs inside a transaction, once, also after a restart."""
+        """Say what one of `happenings.EFFECTS` does. It runs inside a transaction, once, also after a restart."""
         self._effects[effect] = work
 
     def begin(self, parent: str, effect: str, arguments: Resource, *, metadata: str) -> Resource:
@@ -41,12 +48,23 @@ class Operations:
                 "genericMetadata": {"createTime": timestamp(now), "updateTime": timestamp(now)},
             },
         }
-        self._state.add_operation(PendingOperation(name, effect, arguments, now + self._seconds, body))
+        seconds = self._seconds
+        with self._state.transaction():
+            resource = arguments.get("endpoint") or arguments["name"]
+            match self._faults.take_delivery(OPERATION + effect, resource.rpartition("/")[2]):
+                case Instruction(form=Form.DELAY, seconds=asked):
+                    seconds = asked
+                case Instruction(form=Form.FAIL, code=code, message=message):
+                    self._errors[name] = msgspec.json.encode(ApiError(Status[code], message).rpc_status())
+            self._state.add_operation(PendingOperation(name, effect, arguments, now + seconds, body))
         return body
 
     def settle(self) -> None:
         """Finish every operation that is due."""
         for operation in self._state.pending_operations(due_by=time.time()):
+            if asked_for := self._errors.get(operation.name):
+                self._finish(operation, {"error": msgspec.json.decode(asked_for)})
+                continue
             try:
                 with self._state.transaction():
                     response = self._effects[operation.effect](operation.arguments)
@@ -85,6 +103,7 @@ class Operations:
         body = operation.body | {"done": True} | outcome
         body["metadata"]["genericMetadata"]["updateTime"] = timestamp(time.time())
         self._state.finish_operation(operation.name, body)
+        self._errors.pop(operation.name, None)
 
 
 def new_id() -> str:

@@ -6,8 +6,12 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from dropforge_local.faults.instructions import Instruction
+from dropforge_local.faults.state import Faults
 from dropforge_local.vertex import lifecycle
+from dropforge_local.vertex.deadlines import Deadlines
 from dropforge_local.vertex.errors import ApiError, Status, invalid, not_found, not_now
+from dropforge_local.vertex.happenings import CANCELLATION
 from dropforge_local.vertex.operations import EMPTY, Operations, new_id
 from dropforge_local.vertex.state import Resource, State, timestamp
 from dropforge_local.vertex.templates import PIPELINE, resolve
@@ -44,13 +48,23 @@ class Quotas:
 class PipelineJobs:
     """Calls `changed` when there may be something to run or to stop. `refused` counts by quota what was beyond it."""
 
-    def __init__(self, state: State, operations: Operations, quotas: Quotas, changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        state: State,
+        operations: Operations,
+        deadlines: Deadlines,
+        faults: Faults,
+        quotas: Quotas,
+        changed: Callable[[], None],
+    ) -> None:
         self.quotas = quotas
         self.refused = Counter[str]()
         self._changed = changed
         self._state = state
         self._operations = operations
-        operations.register("delete_pipeline_job", self._delete)
+        self._deadlines = deadlines
+        self._faults = faults
+        operations.register("pipelineJobs.delete", self._delete)
 
     def create(self, location: str, job: Resource, job_id: str) -> Resource:
         """Take a job in; an empty id asks for one.
@@ -89,7 +103,7 @@ class PipelineJobs:
         return self._state.members(f"{location}/pipelineJobs", omit="jobDetail")
 
     def cancel(self, name: str) -> None:
-        """Ask a job to stop; it is CANCELLED a moment later.
+        """Ask a job to stop; it is CANCELLED a moment later, or when `faults` say.
 
         Raises:
             ApiError: NOT_FOUND; FAILED_PRECONDITION when it has ended.
@@ -97,8 +111,25 @@ class PipelineJobs:
         job = self.get(name)
         if job["state"] not in lifecycle.UNFINISHED:
             raise not_now(f"The PipelineJob {name} has ended in state {job['state']} and cannot be cancelled.")
-        job.update(state=lifecycle.CANCELLING, updateTime=timestamp(time.time()))
-        self._state.replace(name, job)
+        if job["state"] != lifecycle.CANCELLING:
+            with self._state.transaction():
+                self._deadlines.call_off(name)
+                if isinstance(late := self._faults.take_delivery(CANCELLATION, name.rpartition("/")[2]), Instruction):
+                    self._deadlines.put_off(name, late.seconds)
+                job.update(state=lifecycle.CANCELLING, updateTime=timestamp(time.time()))
+                self._state.replace(name, job)
+        self._changed()
+
+    def resume(self, name: str) -> None:
+        """Let a job that is paused go on; it does a moment later.
+
+        Raises:
+            ApiError: NOT_FOUND; FAILED_PRECONDITION when it is not paused.
+        """
+        state = self.get(name)["state"]
+        if state != lifecycle.PAUSED:
+            raise not_now(f"The PipelineJob {name} is in state {state}: only a job that is paused can be resumed.")
+        self._deadlines.call_off(name)
         self._changed()
 
     def delete(self, name: str) -> Resource:
@@ -110,7 +141,7 @@ class PipelineJobs:
         self._check_ended(name)
         location = name.partition("/pipelineJobs/")[0]
         return self._operations.begin(
-            location, "delete_pipeline_job", {"name": name}, metadata="DeleteOperationMetadata"
+            location, "pipelineJobs.delete", {"name": name}, metadata="DeleteOperationMetadata"
         )
 
     def _delete(self, arguments: Resource) -> Resource:

@@ -12,11 +12,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from dropforge_local.faults.state import Faults
 from dropforge_local.vertex.embedding import EmbeddingModel, titled, unit
 from dropforge_local.vertex.embedding.tuned import load_tuned
 from dropforge_local.vertex.embedding.wordllama_base import bundled_base
 from dropforge_local.vertex.endpoints import Endpoints
 from dropforge_local.vertex.errors import invalid, not_found, not_now
+from dropforge_local.vertex.happenings import PREDICTION
 from dropforge_local.vertex.models import Models
 from dropforge_local.vertex.state import Resource
 from dropforge_local.vertex.tuning.parameters import MAX_DIMENSIONS, TASK_TYPES
@@ -24,6 +26,7 @@ from dropforge_local.vertex.tuning.parameters import MAX_DIMENSIONS, TASK_TYPES
 MAX_TEXTS = 250
 MAX_TOKENS = 20_000  # of a request to a publisher model
 MODELS_IN_MEMORY = 16  # a tuned map is a quarter of a megabyte; the base is shared
+SAME_TEXT = "Whatever was asked."  # embedded instead of each text where all vectors are to be the same
 NO_TASK_TYPE_MODEL = "textembedding-gecko@001"
 
 # An answer that takes a while to compute, and may be computed in any thread.
@@ -47,9 +50,10 @@ class Instance:
 class Predictor:
     """Checks a request at once and returns the computation of its answer. Models are read when they are first asked for."""
 
-    def __init__(self, endpoints: Endpoints, models: Models) -> None:
+    def __init__(self, endpoints: Endpoints, models: Models, faults: Faults) -> None:
         self._endpoints = endpoints
         self._models = models
+        self._faults = faults
 
     def predict(self, endpoint_name: str, request: Resource) -> Computation:
         """Vectors by the model of an endpoint; by their traffic's shares where it has several.
@@ -64,8 +68,9 @@ class Predictor:
         required = {"content"} if requested_base == NO_TASK_TYPE_MODEL else {"content", "task_type", "title"}
         texts = [one.text for one in _read_instances(request, required, TASK_TYPES[requested_base])]
         folder = self._models.folder(deployed["model"].rpartition("/")[2])
+        wrong = self._faults.take_delivery(PREDICTION, endpoint_name.rpartition("/")[2]) is not None
         return lambda: {
-            "predictions": _tuned(folder).encode(texts).vectors.tolist(),
+            "predictions": _same_vectors(folder, len(texts)) if wrong else _vectors(folder, texts),
             "deployedModelId": deployed["id"],
             "model": deployed["model"],
             "modelDisplayName": model["displayName"],
@@ -96,6 +101,15 @@ class Predictor:
 @lru_cache(maxsize=MODELS_IN_MEMORY)
 def _tuned(folder: Path) -> EmbeddingModel:
     return load_tuned(folder, bundled_base())
+
+
+def _vectors(folder: Path, texts: list[str]) -> list[list[float]]:
+    vectors: list[list[float]] = _tuned(folder).encode(texts).vectors.tolist()
+    return vectors
+
+
+def _same_vectors(folder: Path, count: int) -> list[list[float]]:
+    return _vectors(folder, [SAME_TEXT]) * count
 
 
 def _base_answer(texts: list[str], *, dimensions: int, truncate: bool) -> Resource:

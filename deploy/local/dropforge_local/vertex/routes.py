@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Match, Route
 
-from dropforge_local.faults.instructions import REQUEST
+from dropforge_local.faults.instructions import REQUEST, Form
 from dropforge_local.vertex import wire
 from dropforge_local.vertex.errors import invalid
 from dropforge_local.vertex.filters import camel
@@ -38,6 +38,12 @@ async def get_job(request: Request) -> Response:
 async def cancel_job(request: Request) -> Response:
     """Pipeline jobs: cancel."""
     vertex_of(request).jobs.cancel(name_of(request))
+    return JSONResponse({})
+
+
+async def resume_job(request: Request) -> Response:
+    """Let a job go on that was paused; below `/_local`, for the API has no such method."""
+    vertex_of(request).jobs.resume(name_of(request))
     return JSONResponse({})
 
 
@@ -203,7 +209,10 @@ API: list[Route] = [
     *_operation_routes(f"{LOCATION}/models/{{parent}}"),
 ]
 
-FAULTS = dict.fromkeys([route.name for route in API], REQUEST)
+LOCAL: list[Route] = [Route(f"{LOCATION}/pipelineJobs/{{id}}:resume", resume_job, methods=["POST"])]
+"""What a test may want to do below `/_local` and the API does not offer."""
+
+FAULTS = dict.fromkeys([route.name for route in API], REQUEST | {Form.RETURN_CODE})
 """What can be made to go wrong, and how."""
 
 
@@ -212,3 +221,9 @@ def method_of(request: Request) -> str | None:
     _version, _, path = request.url.path.removeprefix("/").partition("/")
     scope = {**request.scope, "path": f"/{path}"}
     return next((route.name for route in API if route.matches(scope)[0] is Match.FULL), None)
+
+
+def resource_of(request: Request) -> str:
+    """The id of what a request is about: the last part of its path, or the id that it asks for."""
+    asked_for = query_of(request, "pipelineJobId") or query_of(request, "endpointId")
+    return asked_for or request.url.path.rpartition("/")[2].partition(":")[0]

@@ -22,17 +22,35 @@ from dropforge_local.faults.routes import routes as fault_routes
 from dropforge_local.faults.state import Faults
 from dropforge_local.vertex import wire
 from dropforge_local.vertex.errors import ApiError, invalid
+from dropforge_local.vertex.happenings import HAPPENINGS
 from dropforge_local.vertex.http import answer_bug, answer_error, answer_http_error, vertex_of
+from dropforge_local.vertex.job_events import JobEvents
 from dropforge_local.vertex.pipeline_jobs import Quotas
-from dropforge_local.vertex.routes import API, FAULTS, method_of
+from dropforge_local.vertex.routes import API, FAULTS, LOCAL, method_of, resource_of
 from dropforge_local.vertex.service import assemble
+from dropforge_local.vertex.state import State
 
 
 def create_app(
-    folder: Path, *, operation_seconds: float = 1.0, quotas: Quotas | None = None, tuners: int = 1
+    folder: Path,
+    *,
+    operation_seconds: float = 1.0,
+    quotas: Quotas | None = None,
+    tuners: int = 1,
+    job_events: JobEvents | None = None,
 ) -> Starlette:
     """The server's application, with its state in `folder`; at most `tuners` jobs are tuned at a time."""
-    vertex = assemble(folder, operation_seconds=operation_seconds, quotas=quotas or Quotas(), tuners=tuners)
+    state = State(folder)
+    faults = Faults(FAULTS | HAPPENINGS, knows_resources=True, kept=state.notes("retry test"))
+    vertex = assemble(
+        folder,
+        state,
+        faults,
+        operation_seconds=operation_seconds,
+        quotas=quotas or Quotas(),
+        tuners=tuners,
+        ended=job_events.tell if job_events else lambda _: None,
+    )
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -45,19 +63,19 @@ def create_app(
             await tuning
         vertex.state.close()
 
-    faults = Faults(FAULTS)
     routes: list[BaseRoute] = [
         *fault_routes(faults),
         Route("/", health),
         Route("/_local/status", status),
         Route("/_local/quotas", change_quotas, methods=["POST"]),
+        Mount("/_local", routes=LOCAL),
         # Clients poll operations below /ui as well.
         *(Mount(f"/{prefix}", routes=API) for prefix in ("v1", "v1beta1", "ui")),
     ]
     handlers: dict[Any, Any] = {ApiError: answer_error, HTTPException: answer_http_error, Exception: answer_bug}
     return Starlette(
         routes=routes,
-        middleware=[Middleware(FaultyHttp, faults=faults, method_of=method_of)],
+        middleware=[Middleware(FaultyHttp, faults=faults, method_of=method_of, resource_of=resource_of)],
         lifespan=lifespan,
         exception_handlers=handlers,
     )
@@ -110,13 +128,28 @@ def main() -> None:
         help="pipeline jobs submitted a minute",
     )
     parser.add_argument("--tuners", type=int, default=1, help="jobs tuned at the same time")
+    parser.add_argument(
+        "--job-events",
+        metavar="TOPIC",
+        help="projects/P/topics/T that is told of every job's end, as a log sink does; off by default",
+    )
     options = parser.parse_args()
     if not urlsplit(os.environ.get("STORAGE_EMULATOR_HOST", "")).hostname:
         parser.error(
             "STORAGE_EMULATOR_HOST must be the address of the local storage server, where the jobs' files are."
         )
     quotas = Quotas(options.job_quota, options.submissions_per_minute)
-    app = create_app(options.dir, operation_seconds=options.operation_seconds, quotas=quotas, tuners=options.tuners)
+    if options.job_events and not os.environ.get("PUBSUB_EMULATOR_HOST"):
+        parser.error(
+            "PUBSUB_EMULATOR_HOST must be the address of the local Pub/Sub server, which has --job-events' topic."
+        )
+    app = create_app(
+        options.dir,
+        operation_seconds=options.operation_seconds,
+        quotas=quotas,
+        tuners=options.tuners,
+        job_events=JobEvents(options.job_events) if options.job_events else None,
+    )
     serving.serve(app, port=options.port)
 
 

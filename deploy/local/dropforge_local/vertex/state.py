@@ -1,7 +1,7 @@
-"""What the server remembers: resources and long-running operations, in one SQLite file."""
+"""What the server remembers: resources, long-running operations, and notes of its own, in one SQLite file."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,6 +33,12 @@ CREATE TABLE IF NOT EXISTS operations (
     body TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS operations_by_due ON operations (done, due);
+CREATE TABLE IF NOT EXISTS notes (
+    kind TEXT NOT NULL,
+    key TEXT NOT NULL,
+    note BLOB NOT NULL,
+    PRIMARY KEY (kind, key)
+);
 """
 
 
@@ -61,6 +67,10 @@ class State:
         # Survives a killed process, which is all that a laptop stack promises; a power cut may lose the last moments.
         self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.executescript(SCHEMA)
+
+    def notes(self, kind: str) -> "Notes":
+        """What the server has noted of one kind, which no client is shown."""
+        return Notes(self._db, kind)
 
     def close(self) -> None:
         """Give the file back."""
@@ -167,6 +177,37 @@ class State:
     def finish_operation(self, name: str, body: Resource) -> None:
         """Store an operation's end."""
         self._db.execute("UPDATE operations SET done = 1, body = ? WHERE name = ?", (_text(body), name))
+
+
+class Notes(MutableMapping[str, bytes]):
+    """Notes of one kind by key, oldest first; as durable as the rest of the state, and part of its transactions."""
+
+    def __init__(self, db: sqlite3.Connection, kind: str) -> None:
+        self._db = db
+        self._kind = kind
+
+    def __getitem__(self, key: str) -> bytes:
+        row = self._db.execute("SELECT note FROM notes WHERE kind = ? AND key = ?", (self._kind, key)).fetchone()
+        if row is None:
+            raise KeyError(key)
+        return bytes(row[0])
+
+    def __setitem__(self, key: str, note: bytes) -> None:
+        self._db.execute(
+            "INSERT INTO notes VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET note = excluded.note",
+            (self._kind, key, note),
+        )
+
+    def __delitem__(self, key: str) -> None:
+        if not self._db.execute("DELETE FROM notes WHERE kind = ? AND key = ?", (self._kind, key)).rowcount:
+            raise KeyError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        rows = self._db.execute("SELECT key FROM notes WHERE kind = ? ORDER BY rowid", (self._kind,)).fetchall()
+        return iter([key for (key,) in rows])
+
+    def __len__(self) -> int:
+        return int(self._db.execute("SELECT count(*) FROM notes WHERE kind = ?", (self._kind,)).fetchone()[0])
 
 
 def timestamp(seconds: float) -> str:

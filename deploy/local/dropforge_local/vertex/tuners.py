@@ -2,16 +2,22 @@
 
 import asyncio
 import contextlib
+import math
 import os
 import sys
 import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable
 
+from dropforge_local.faults.instructions import Form, Instruction
+from dropforge_local.faults.state import Faults
 from dropforge_local.vertex import lifecycle
+from dropforge_local.vertex.deadlines import Deadlines
 from dropforge_local.vertex.errors import Status
+from dropforge_local.vertex.happenings import TASK
 from dropforge_local.vertex.models import Models, model_id
 from dropforge_local.vertex.state import Resource, State, timestamp
+from dropforge_local.vertex.step_cache import StepCache
 from dropforge_local.vertex.templates import resolve
 from dropforge_local.vertex.tuning.protocol import (
     EVENT_DECODER,
@@ -19,6 +25,7 @@ from dropforge_local.vertex.tuning.protocol import (
     UPLOADER,
     Event,
     Failed,
+    Started,
     Succeeded,
     TuningSpec,
     line,
@@ -35,12 +42,31 @@ TUNER_ENVIRONMENT = {
 
 
 class Tuners:
-    """Keeps at most `limit` tuners running; what a stopped server left unfinished is begun again by the next one."""
+    """Keeps at most `limit` tuners running; what a stopped server left unfinished is begun again by the next one.
 
-    def __init__(self, state: State, models: Models, *, limit: int) -> None:
+    A job whose paths and other parameters are those of an earlier one is answered from the cache, without a tuner. A job
+    that is paused has none either, and begins again when it goes on: what its tasks have done is kept, and comes out
+    the same.
+    """
+
+    def __init__(
+        self,
+        state: State,
+        models: Models,
+        deadlines: Deadlines,
+        faults: Faults,
+        *,
+        limit: int,
+        ended: Callable[[Resource], None],
+    ) -> None:
+        """Nothing runs yet. `ended` is told of each job that has ended, once that is written down."""
         self._state = state
         self._models = models
+        self._deadlines = deadlines
+        self._faults = faults
+        self._cache = StepCache(state, models)
         self._limit = limit
+        self._ended = ended
         self._running: dict[str, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
 
@@ -54,8 +80,11 @@ class Tuners:
             while True:
                 self._collect_ended()
                 self._stop_cancelled()
+                self._resume_paused()
                 self._start_waiting()
-                await self._wake.wait()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._deadlines.next_in()):
+                        await self._wake.wait()
                 self._wake.clear()
         finally:
             for task in self._running.values():
@@ -73,9 +102,18 @@ class Tuners:
         for name in self._state.named_in_states(frozenset({lifecycle.CANCELLING})):
             tuning = self._running.get(name)
             if tuning is None:
-                self._change(name, lifecycle.cancel)
+                self._once_due(name, lifecycle.cancel)
             elif not tuning.cancelling():
                 tuning.cancel()
+
+    def _resume_paused(self) -> None:
+        for name in self._state.named_in_states(frozenset({lifecycle.PAUSED})):
+            self._once_due(name, lifecycle.resume)
+
+    def _once_due(self, name: str, change: Callable[[Resource, str], None]) -> None:
+        if self._deadlines.passed(name):
+            self._deadlines.call_off(name)
+            self._change(name, change)
 
     def _start_waiting(self) -> None:
         for name in self._state.named_in_states(lifecycle.TO_RUN):
@@ -86,7 +124,11 @@ class Tuners:
                 self._running[name].add_done_callback(lambda _: self.wake())
 
     async def _tune(self, name: str) -> None:
-        spec = self._spec(self._change(name, lifecycle.prepare))
+        job = self._change(name, lifecycle.prepare)
+        if job["state"] == lifecycle.PENDING and (earlier := self._cache.earlier(job)):
+            self._change(name, lambda job, now: lifecycle.skip(job, earlier, now))
+            return
+        spec = self._spec(job)
         try:
             await self._run_tuner(spec)
         except (OSError, ValueError) as error:  # no process to be had, or one that speaks nonsense
@@ -111,29 +153,46 @@ class Tuners:
             await tuner.wait()
 
     async def _follow(self, tuner: Process, spec: TuningSpec) -> None:
-        """Tell the tuner what to do and write down what it tells, up to the job's end."""
+        """Tell the tuner what to do and write down what it tells, for as long as the job is to run."""
         assert tuner.stdin and tuner.stdout and tuner.stderr  # noqa: S101, PT018 - all three were asked for with PIPE
         last_words = asyncio.create_task(tuner.stderr.read())
         tuner.stdin.write(line(spec))
         async for told in tuner.stdout:
-            self._note(spec, EVENT_DECODER.decode(told))
+            if self._note(spec, EVENT_DECODER.decode(told))["state"] not in lifecycle.TO_RUN:
+                return
         code = await tuner.wait()
         words = (await last_words).decode(errors="replace").strip()
         self._fail(spec, f"The tuner exited with status {code} before its end. {words[-LAST_WORDS:]}")
 
-    def _note(self, spec: TuningSpec, event: Event) -> None:
-        """Write one event down; the job's end, and the model with it, in one transaction."""
-        with self._state.transaction():
-            job = self._state.get(spec.job)
-            if job is None or job["state"] not in lifecycle.TO_RUN:
+    def _note(self, spec: TuningSpec, event: Event) -> Resource:
+        """Write one event down, with what comes of it: the job's end, and the model with it, in one transaction."""
+
+        def happen(job: Resource, now: str) -> None:
+            if job["state"] not in lifecycle.TO_RUN:
                 return
-            now = timestamp(time.time())
+            begins = isinstance(event, Started) and not lifecycle.has_begun(job, event.task)
             lifecycle.happen(job, event, now)
+            if begins:
+                self._befall(job, event.task, now)
             if isinstance(event, Succeeded) and event.task == UPLOADER:
                 trained = lifecycle.task_of(job, TRAINER)["outputs"]["training_output"]["artifacts"][0]
                 model = self._models.add(job, spec.parameters, trained)
                 lifecycle.succeed(job, model, now)
-            self._state.replace(spec.job, job)
+                self._cache.remember(job)
+
+        return self._change(spec.job, happen)
+
+    def _befall(self, job: Resource, task: str, now: str) -> None:
+        """A task has just begun: let happen what is in store for it."""
+        match self._faults.take_delivery(TASK + task, job["name"].rpartition("/")[2]):
+            case Instruction(form=Form.FAIL, code=code, message=message):
+                lifecycle.happen(job, Failed(task, code, message), now)
+            case Instruction(form=Form.PAUSE):
+                lifecycle.pause(job, now)
+                self._deadlines.put_off(job["name"], math.inf)
+            case Instruction(form=Form.PAUSE_FOR, seconds=seconds):
+                lifecycle.pause(job, now)
+                self._deadlines.put_off(job["name"], seconds)
 
     def _fail(self, spec: TuningSpec, message: str) -> None:
         """End the job, if its tuner did not end it, blaming the task that was running."""
@@ -145,8 +204,11 @@ class Tuners:
         with self._state.transaction():
             job = self._state.get(name)
             assert job is not None  # noqa: S101 - only a job that has ended can be deleted
+            was = job["state"]
             change(job, timestamp(time.time()))
             self._state.replace(name, job)
+        if was in lifecycle.UNFINISHED and job["state"] not in lifecycle.UNFINISHED:
+            self._ended(job)
         return job
 
     def _spec(self, job: Resource) -> TuningSpec:

@@ -14,14 +14,15 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import aiplatform_v1 as vertex
 from google.cloud.aiplatform_v1.types import PipelineState, PipelineTaskDetail
 from google.longrunning.operations_pb2 import GetOperationRequest, ListOperationsRequest
-from google.protobuf import field_mask_pb2, json_format, struct_pb2
+from google.protobuf import field_mask_pb2
 from google.rpc import code_pb2
 
 from dropforge.adapters.google.faults import translated
+from dropforge.adapters.google.predictions import Predictions
 from dropforge.domain.errors import Conflict, Foreign, Missing, Unavailable
-from dropforge.domain.jobs import DATASET_LABEL, MANAGED, RUN_LABEL, JobState, Look, Order, fault_of
+from dropforge.domain.facts import Fault, Tuned
+from dropforge.domain.jobs import DATASET_LABEL, ENDED, MANAGED, RUN_LABEL, JobState, Look, Order, fault_of
 from dropforge.domain.probe import Text
-from dropforge.domain.runs import Fault, Tuned
 from dropforge.ports import Endpoint, Operation
 from dropforge.settings import Settings
 
@@ -29,6 +30,8 @@ _PATIENCE = 60.0  # seconds for one call
 _PAGE = 100  # resources; the service gives no more at once
 _OURS = f'labels.{MANAGED[0]}="{MANAGED[1]}"'
 
+_INPUT = "corpus_path"  # lies below a prefix of the run's own
+_STOPPING = frozenset({PipelineState.PIPELINE_STATE_CANCELLING})
 _STATES = {
     PipelineState.PIPELINE_STATE_UNSPECIFIED: JobState.WAITING,
     PipelineState.PIPELINE_STATE_QUEUED: JobState.WAITING,
@@ -55,7 +58,7 @@ class Vertex:
         with translated(f"connecting to Vertex AI at {address}"):
             self._pipelines: Any = vertex.PipelineServiceClient(**options)
             self._endpoints: Any = vertex.EndpointServiceClient(**options)
-            self._predictions: Any = vertex.PredictionServiceClient(**options)
+        self._predictions = Predictions(address, settings.operator.predictions_a_minute)
 
     # Tuner
 
@@ -87,12 +90,30 @@ class Vertex:
         return str(created.name)
 
     def _adopt(self, order: Order) -> str:
-        name = f"{self._parent}/pipelineJobs/{order.id}"
-        found = self._job(name)
-        ours = dict(found.labels)
-        if any(ours.get(key) != value for key, value in order.labels.items()):
-            raise Foreign(f"{name} exists, but its labels say that it is not run {order.id}: remove or rename that job")
+        found = self._job(self.named(order.id))
+        labels, read = dict(found.labels), dict(found.runtime_config.parameter_values)
+        # The operator's own labels may have changed since; what tells our jobs apart, and what they read, never does.
+        is_ours = all(labels.get(key) == order.labels[key] for key in (MANAGED[0], RUN_LABEL, DATASET_LABEL))
+        if not is_ours or read.get(_INPUT) != order.parameters[_INPUT]:
+            raise Foreign(
+                f"{found.name} exists, but its labels or its input say that it is not run {order.id}: remove that job, "
+                "or change a byte of the dataset"
+            )
         return str(found.name)
+
+    def named(self, order: str) -> str:
+        """See `Tuner.named`."""
+        return f"{self._parent}/pipelineJobs/{order}"
+
+    def cancel(self, job: str) -> None:
+        """See `Tuner.cancel`."""
+        try:
+            with translated(f"cancelling {job}"):
+                self._pipelines.cancel_pipeline_job(name=job, timeout=_PATIENCE)
+        except Unavailable:  # a job that has ended, or is ending already, is refused like one that cannot be asked now
+            state = self._job(job).state
+            if state not in _STOPPING and _STATES[state] not in ENDED:
+                raise
 
     def look(self, job: str) -> Look:
         """See `Tuner.look`."""
@@ -210,17 +231,16 @@ class Vertex:
         except Missing:
             return
 
-    def predict(self, endpoint: str, texts: Sequence[Text], task_type: str) -> list[list[float]]:
-        """See `ModelHost.predict`."""
-        instances = [
-            json_format.ParseDict(
-                {"content": text.text, "task_type": task_type, "title": text.title}, struct_pb2.Value()
-            )
-            for text in texts
-        ]
-        with translated(f"predicting on {endpoint}"):
-            answer = self._predictions.predict(endpoint=endpoint, instances=instances, timeout=_PATIENCE)
-        return [_vector(prediction) for prediction in answer.predictions]
+    def embed(self, endpoint: str, texts: Sequence[Text], task_type: str) -> list[list[float]]:
+        """See `ModelHost.embed`."""
+        return self._predictions.by_endpoint(endpoint, texts, task_type)
+
+    def embed_by_base(
+        self, base_model: str, texts: Sequence[Text], task_type: str, dimensions: int | None
+    ) -> list[list[float]]:
+        """See `ModelHost.embed_by_base`."""
+        model = f"{self._parent}/publishers/google/models/{base_model}"
+        return self._predictions.by_base(model, texts, task_type, dimensions)
 
     def _endpoint(self, name: str) -> Any:  # noqa: ANN401 - Google's client has no types
         with translated(f"looking at {name}"):
@@ -276,10 +296,3 @@ def _failure(job: Any) -> Fault:  # noqa: ANN401 - Google's client has no types
 
 def _name(code: int) -> str:
     return str(code_pb2.Code.Name(code)) if code in code_pb2.Code.values() else f"CODE_{code}"
-
-
-def _vector(prediction: Any) -> list[float]:  # noqa: ANN401 - Google's client has no types
-    """A tuned endpoint answers bare vectors, a base model wraps them."""
-    if isinstance(prediction, Mapping):
-        prediction = prediction["embeddings"]["values"]
-    return [float(value) for value in prediction]

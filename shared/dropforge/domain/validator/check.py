@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import BinaryIO, Protocol
 
-from dropforge.domain.catalogue import BASE_MODELS, LIMITS, Limits
+from dropforge.domain.catalogue import CATALOGUE, LIMITS, Catalogue, Limits
 from dropforge.domain.datasets import CORPUS, QUERIES, TEST_LABELS, TRAINING_LABELS, VALIDATION_LABELS
 from dropforge.domain.findings import Findings, Report
 from dropforge.domain.tuning import Tuning
@@ -47,6 +47,7 @@ def check(
     findings: Findings,
     limits: Limits = LIMITS,
     *,
+    catalogue: Catalogue = CATALOGUE,
     inspection: Inspection = in_turn,
     progress: Callable[[int], object] = int,
 ) -> Report:
@@ -57,6 +58,7 @@ def check(
         tuning: The resolved configuration.
         findings: May hold findings already, such as those of `tuning.yaml`.
         limits: How large a dataset may be.
+        catalogue: Knows the base model's languages.
         inspection: Where the blocks are inspected.
         progress: Is told how many bytes have been taken in since it was told last.
     """
@@ -67,7 +69,7 @@ def check(
             yield part
             progress(part.size)
 
-    english = BASE_MODELS[tuning.base_model].english
+    english = catalogue.model(tuning.base_model).english
     inspect_records = partial(records.inspect, most_tokens=limits.most_tokens, english=english)
     for name in (CORPUS, QUERIES):
         if name in files:

@@ -75,8 +75,10 @@ def _tell_skew(dataset: Dataset, what: str, counts: Numbers) -> None:
 
 def _tell_test(dataset: Dataset, test: Pile, training: Pile | None) -> None:
     findings, answered = dataset.findings, np.count_nonzero(test.answered)
+    findings.held_out = int(answered)
     if training:
         both = test.answered & training.answered
+        findings.held_out -= int(np.count_nonzero(both))
         if count := np.count_nonzero(both):
             what = f"{count:,} of {answered:,} test queries are in {TRAINING_LABELS} too"
             findings.add("test-queries-trained-on", TEST_LABELS, 0, what)

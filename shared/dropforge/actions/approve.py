@@ -1,0 +1,51 @@
+"""Deploy a tuned model because a person says so."""
+
+from dropforge.domain.errors import Missing, NotAllowed
+from dropforge.domain.facts import Request, Serving
+from dropforge.domain.runs import NEXT, Run, State
+from dropforge.domain.spaces import deployed_model_id_of
+from dropforge.ports import ModelHost
+from dropforge.progress import Progress
+
+FUNCTION = "approve"
+
+
+def approve(run_id: str, request: Request, *, host: ModelHost, progress: Progress) -> Run:
+    """Have a model deployed that was withheld, that could not be deployed, or that was retired. The gate is not asked.
+
+    Its readers are pointed to it unless they asked for another model since; the watcher sees to the rest.
+
+    Args:
+        run_id: Which run.
+        request: Whose wish it is.
+        host: Who serves it.
+        progress: Tells of it.
+
+    Returns:
+        The run, deploying.
+
+    Raises:
+        Missing: There is no such run.
+        NotAllowed: It has no model, or is not where it could be approved.
+    """
+    run = progress.ledger.load(run_id)
+    if run is None:
+        raise Missing(f"there is no run {run_id}: `dropforge runs` lists them")
+    if run.state is State.DEPLOYING and run.approval:
+        return run
+    if not (run.is_settled and State.DEPLOYING in NEXT[run.state]):
+        raise NotAllowed(
+            f"run {run.id} is {run.state.replace('_', ' ')}: only a model that is not served can be approved"
+        )
+    if run.tuned is None:
+        raise NotAllowed(f"run {run.id} has no model: `dropforge rerun {run.id}` tunes its version again")
+    return progress.reopen(
+        run,
+        State.DEPLOYING,
+        function=FUNCTION,
+        event=f"approve/{request.by}",
+        approval=request,
+        stop=None,
+        fault=None,
+        serving=Serving(endpoint=host.endpoint(run.id), deployed_model=deployed_model_id_of(run.id)),
+    )

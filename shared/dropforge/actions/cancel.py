@@ -1,0 +1,57 @@
+"""Ask for the end of a run: wherever it stands, nothing more of it may cost."""
+
+from dataclasses import replace
+
+from dropforge.budget import Budget
+from dropforge.domain.errors import Missing, NotAllowed
+from dropforge.domain.facts import Request
+from dropforge.domain.jobs import fault_of
+from dropforge.domain.runs import Run, State
+from dropforge.ports import Tuner
+from dropforge.progress import Progress
+
+FUNCTION = "cancel"
+
+
+def cancel(run_id: str, request: Request, *, tuner: Tuner, budget: Budget, progress: Progress) -> Run:
+    """Write down that a run is to end, and ask its job to stop.
+
+    A run that was not submitted is cancelled at once. A job bills until it has stopped: the watcher asks it again until
+    it has, and the run is cancelled then. A model on its way to readers is withheld, and nothing is left that bills.
+
+    Args:
+        run_id: Which run.
+        request: Whose wish it is.
+        tuner: Who runs its job.
+        budget: Where it may have reserved room.
+        progress: Tells of it.
+
+    Returns:
+        The run as it stands.
+
+    Raises:
+        Missing: There is no such run.
+        NotAllowed: It has ended already, or its model is served: that is retired.
+    """
+
+    def decide(now: Run) -> Run:
+        if now.state is State.DEPLOYED:
+            raise NotAllowed(f"run {now.id} is deployed: `dropforge retire {now.id}` takes it off its endpoint")
+        if now.is_settled:
+            raise NotAllowed(f"run {now.id} is {now.state.replace('_', ' ')}: there is nothing to cancel")
+        return now if now.stop else replace(now, stop=request)
+
+    run = progress.ledger.change(run_id, decide)
+    progress.ledger.note_stopping(run)
+    if run.state is State.VALIDATED:
+        fault = fault_of("CANCELLED", f"asked for by {request.by}")
+        run = progress.reach(run, State.CANCELLED, function=FUNCTION, event=f"cancel/{request.by}", fault=fault)
+        if run.state is State.CANCELLED:
+            budget.release(run.id)
+        return run
+    if run.job and run.tuned is None:
+        try:
+            tuner.cancel(run.job)
+        except Missing:
+            return run  # the watcher tells what became of it
+    return run

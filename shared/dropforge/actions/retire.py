@@ -1,0 +1,95 @@
+"""Take a space off its endpoint: when its readers left it long enough ago, or because a person says so."""
+
+from dataclasses import replace
+from typing import Literal
+
+from dropforge.aliases import Aliases, Left
+from dropforge.domain.errors import Missing, NotAllowed
+from dropforge.domain.runs import Run, State
+from dropforge.ports import ModelHost
+from dropforge.progress import Progress
+from dropforge.workers.outcome import Outcome, done, ignored
+
+
+def retire(left: Left, *, aliases: Aliases, host: ModelHost, progress: Progress, function: str, cause: str) -> Outcome:
+    """Retire a space, unless it has readers again.
+
+    First the run says that it is about to go, so that nobody points readers to it any more; then the alias forgets it;
+    then its model and its endpoint go, which takes several calls; then the run says so.
+
+    Args:
+        left: The marker that says that readers have left it.
+        aliases: Where readers are pointed to.
+        host: Who serves it.
+        progress: Tells of it.
+        function: Who retires it, for the run's history.
+        cause: Id of the tick, or request, for the run's history.
+
+    Raises:
+        Unavailable: Not done yet: the endpoint is being emptied.
+    """
+    run = progress.ledger.load(left.run)
+    if run is None or run.serving is None:
+        aliases.keep(left)
+        return ignored("nothing of it was ever served", left.run)
+    if run.state is State.RETIRED:
+        progress.catch_up(run)
+        return done("it is retired, which had not been told", run.id)
+    if run.state is State.DEPLOYING:
+        return ignored("it is about to be opened", run.id)
+    if run.state is not State.DEPLOYED:
+        aliases.keep(left)
+        return ignored(f"the run is {run.state}", run.id)
+    progress.catch_up(run)  # its retirement must not be told before its deployment
+    if not aliases.confirm(run.dataset, run.id):
+        run = _noted(run, "retire", progress)
+    if aliases.confirm(run.dataset, run.id):  # readers came back, before or while it was written
+        _noted(run, "open", progress)
+        aliases.keep(left)
+        return ignored("readers use it again", run.id)
+    aliases.forget_previous(run.dataset, run.id)
+    assert run.serving is not None  # noqa: S101 - a deployed run is served
+    host.discard(run.serving.endpoint, run.serving.deployed_model)
+    progress.reach(run, State.RETIRED, function=function, event=cause)
+    return done("its readers left: retired", run.id)
+
+
+def leave(run_id: str, *, even_current: bool, aliases: Aliases, progress: Progress) -> Left:
+    """Mark a space to be retired at once, by the wish of a person.
+
+    Args:
+        run_id: Which run's.
+        even_current: Whether readers who are pointed to it are to be pointed nowhere.
+        aliases: Where readers are pointed to.
+        progress: Knows the runs.
+
+    Returns:
+        What to `retire`.
+
+    Raises:
+        Missing: There is no such run.
+        NotAllowed: It is not served, or readers use it.
+    """
+    run = progress.ledger.load(run_id)
+    if run is None:
+        raise Missing(f"there is no run {run_id}: `dropforge runs` lists them")
+    if run.state is not State.DEPLOYED:
+        raise NotAllowed(f"run {run.id} is {run.state.replace('_', ' ')}: only what is deployed can be retired")
+    current = aliases.of(run.dataset)
+    if current and current.run == run.id and not even_current:
+        raise NotAllowed(
+            f"readers of {run.dataset} are pointed to {run.id}: `dropforge rollback {run.dataset}` points them to the space "
+            "before; `--even-current` retires it all the same, and points them nowhere"
+        )
+    aliases.leave(run.id, at_once=True)
+    aliases.remove(run.dataset, run.id)
+    return next(left for left in aliases.left() if left.run == run.id)
+
+
+def _noted(run: Run, decision: Literal["open", "retire"], progress: Progress) -> Run:
+    def decide(now: Run) -> Run:
+        if now.state is not State.DEPLOYED or now.serving is None or now.serving.decision == decision:
+            return now
+        return replace(now, serving=replace(now.serving, decision=decision))
+
+    return progress.ledger.change(run.id, decide)

@@ -1,0 +1,75 @@
+"""Attempts: a version is tuned anew, under a name of its own, with the bytes that were validated."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from dropforge.domain.runs import Run, State, Step
+from dropforge.domain.text import printable, shortened
+from dropforge.domain.versions import run_id_of
+from dropforge.ledger import Intent
+from dropforge.ports import ObjectStore
+from dropforge.progress import Progress
+
+_INPUT = "input/"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """Begins another attempt at a version.
+
+    Attributes:
+        state: Where the runs' data lie.
+        progress: Tells of it.
+    """
+
+    state: ObjectStore
+    progress: Progress
+
+    def begin(self, run: Run, *, reason: str, function: str, cause: str, not_before: datetime | None = None) -> Run:
+        """Begin the attempt after this one, once, however often it is asked.
+
+        Its input is copied to a prefix of its own: the service answers a step that reads the same paths from its cache.
+
+        Args:
+            run: The attempt before.
+            reason: Why there is another.
+            function: Who begins it, for its history.
+            cause: Id of the event, tick or request, for its history.
+            not_before: Submit it no sooner.
+
+        Returns:
+            The new run as it stands.
+        """
+        attempt = run.attempt + 1
+        new = run_id_of(run.dataset, run.version, attempt)
+        now = self.progress.clock.now()
+        self.progress.ledger.begin(Intent(new, run.dataset, now))
+        source = f"runs/{run.id}/{_INPUT}"
+        for file in self.state.list(source):
+            self.state.copy_from(file, f"runs/{new}/{_INPUT}{file.name.removeprefix(source)}")
+        return self.progress.record(
+            Run(
+                id=new,
+                dataset=run.dataset,
+                version=run.version,
+                attempt=attempt,
+                reason=printable(shortened(reason, 300)),
+                dropped_at=run.dropped_at,
+                pins=run.pins,
+                tuning=run.tuning,
+                state=State.VALIDATED,
+                history=(
+                    Step(state=State.VALIDATING, at=now, function=function, event=cause),
+                    Step(state=State.VALIDATED, at=now, function=function, event=cause),
+                ),
+                checked=run.checked,
+                estimate=run.estimate,
+                not_before=not_before,
+            )
+        )
+
+    def latest(self, run: Run) -> Run:
+        """The last attempt at a run's version."""
+        while later := self.progress.ledger.load(run_id_of(run.dataset, run.version, run.attempt + 1)):
+            run = later
+        return run

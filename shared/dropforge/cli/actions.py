@@ -1,0 +1,161 @@
+"""`dropforge cancel`, `rerun`, `approve`, `rollback`, `retire`: what people ask for by hand."""
+
+import getpass
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from dropforge import wire
+from dropforge.actions import approve as approving
+from dropforge.actions import cancel as cancelling
+from dropforge.actions import rerun as rerunning
+from dropforge.actions import retire as retiring
+from dropforge.actions import rollback as rolling_back
+from dropforge.bootstrap import Ports
+from dropforge.cli.place import connect
+from dropforge.cli.runs import newest_of
+from dropforge.domain.errors import Missing, NotAllowed, Unavailable
+from dropforge.domain.facts import Request
+from dropforge.domain.runs import Run
+from dropforge.domain.text import printable, shortened
+from dropforge.workers.outcome import What
+
+RunArgument = Annotated[
+    str, typer.Argument(metavar="RUN", help="The run's id, or a dataset's name for its newest run.")
+]
+Reason = Annotated[str, typer.Option("--reason", help="Why, in your words: it goes on record and into Slack.")]
+Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Stay until it is done, showing each step.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON with stable fields.")]
+
+_LOOKS_EVERY = 1.0  # second
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command(epilog='Example: `dropforge cancel topics-0f3a9c1b2d4e --reason "wrong corpus"`')(cancel)
+    app.command(epilog='Example: `dropforge rerun topics-0f3a9c1b2d4e --reason "more quota now"`')(rerun)
+    app.command(epilog='Example: `dropforge approve topics-0f3a9c1b2d4e --reason "checked by hand"`')(approve)
+    app.command(epilog='Example: `dropforge rollback topics --reason "worse answers on mobile"`')(rollback)
+    app.command(epilog="Example: `dropforge retire topics-0f3a9c1b2d4e`")(retire)
+
+
+def cancel(run: RunArgument, *, reason: Reason = "", wait: Wait = True, as_json: AsJson = False) -> None:
+    """End a run wherever it stands, and stay until nothing of it bills any more."""
+    ports = connect()
+    found = cancelling.cancel(
+        _found(run, ports), _request(reason), tuner=ports.tuner, budget=ports.budget, progress=ports.progress
+    )
+    _end(found, ports, wait=wait, as_json=as_json)
+
+
+def rerun(run: RunArgument, *, reason: Reason = "", wait: Wait = False, as_json: AsJson = False) -> None:
+    """Tune a run's version once more, as a new attempt with the same bytes. It costs what a tuning costs."""
+    ports = connect()
+    found = rerunning.rerun(_found(run, ports), _request(reason), attempts=ports.attempts, progress=ports.progress)
+    _end(found, ports, wait=wait, as_json=as_json)
+
+
+def approve(run: RunArgument, *, reason: Reason = "", wait: Wait = False, as_json: AsJson = False) -> None:
+    """Deploy a model that was withheld, that could not be deployed, or that was retired. The gate is not asked."""
+    ports = connect()
+    found = approving.approve(_found(run, ports), _request(reason), host=ports.host, progress=ports.progress)
+    _end(found, ports, wait=wait, as_json=as_json)
+
+
+def rollback(
+    dataset: Annotated[str, typer.Argument(metavar="NAME", help="The dataset.")],
+    *,
+    to: Annotated[str, typer.Option("--to", help="The run whose space to use; by default the one before.")] = "",
+    reason: Reason = "",
+    as_json: AsJson = False,
+) -> None:
+    """Point a dataset's readers back to the space before, which is still served, and tell everybody."""
+    ports = connect()
+    alias = rolling_back.rollback(dataset, to, _request(reason), aliases=ports.aliases, progress=ports.progress)
+    if as_json:
+        typer.echo(wire.as_text(alias))
+        return
+    left = f"; {alias.previous.space} is kept for now" if alias.previous else ""
+    typer.echo(f"Readers of {alias.dataset} are pointed to {alias.space}{left}.")
+
+
+def retire(
+    run: RunArgument,
+    *,
+    even_current: Annotated[
+        bool, typer.Option("--even-current", help="Even if readers are pointed to it: they are pointed nowhere then.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take a run's model off its endpoint and remove the endpoint, so that it bills no more. The model is kept."""
+    ports = connect()
+    run_id = _found(run, ports)
+    left = retiring.leave(run_id, even_current=even_current, aliases=ports.aliases, progress=ports.progress)
+
+    outcome = None
+    while outcome is None:
+        try:
+            outcome = retiring.retire(
+                left,
+                aliases=ports.aliases,
+                host=ports.host,
+                progress=ports.progress,
+                function="retire",
+                cause=f"retire/{getpass.getuser()}",
+            )
+        except Unavailable as error:
+            typer.echo(f"dropforge: {error}", err=True)
+            time.sleep(_LOOKS_EVERY)
+    if outcome.what is What.IGNORED:
+        raise NotAllowed(f"run {run_id} was not retired: {outcome.why}")
+    typer.echo(wire.as_text(_load(run_id, ports)) if as_json else f"{run_id} is retired; its model is kept.")
+
+
+def _found(run: str, ports: Ports) -> str:
+    found = ports.ledger.load(run) or newest_of(run, ports.ledger)
+    if found is None:
+        raise Missing(f"there is no run and no dataset {printable(run)}: `dropforge runs` lists them")
+    return found.id
+
+
+def _load(run_id: str, ports: Ports) -> Run:
+    run = ports.ledger.load(run_id)
+    if run is None:
+        raise Missing(f"run {run_id} is gone from the ledger")
+    return run
+
+
+def _request(reason: str) -> Request:
+    by = printable(shortened(getpass.getuser(), 100))
+    return Request(by=by, at=datetime.now(UTC), reason=printable(shortened(reason, 300)))
+
+
+def _end(run: Run, ports: Ports, *, wait: bool, as_json: bool) -> None:
+    if wait:
+        _follow(
+            lambda: _load(run.id, ports), as_json=as_json, until=lambda now: now.is_settled, seen=len(run.history) - 1
+        )
+    elif as_json:
+        typer.echo(wire.as_text(run))
+    else:
+        typer.echo(f"{run.id} is {run.state.replace('_', ' ')}. `dropforge show {run.id}` follows it.")
+
+
+def _follow(look: Callable[[], Run], *, as_json: bool, until: Callable[[Run], bool], seen: int = 0) -> None:
+    """Show each further step of a run as it comes."""
+    run = look()
+    seen = seen or len(run.history)
+    while True:
+        for step in run.history[seen:]:
+            if not as_json:
+                typer.echo(f"{step.at:%H:%M:%S}  {run.id}  {step.state.replace('_', ' ')}")
+        seen = len(run.history)
+        if until(run):
+            break
+        time.sleep(_LOOKS_EVERY)
+        run = look()
+    if as_json:
+        typer.echo(wire.as_text(run))

@@ -1,0 +1,210 @@
+"""What becomes known of a run on its way: what was found, decided, measured, asked for, and what went wrong."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from dropforge.domain.findings import Finding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What validation found.
+
+    Attributes:
+        counts: How often each code was found.
+        findings: A few of each kind, errors first; the whole report lies at `report`.
+        rows: Data rows in each file.
+        held_out: Test queries with a relevant document that are not trained on.
+        report: `gs://` address of the complete report.
+    """
+
+    counts: dict[str, int]
+    findings: tuple[Finding, ...]
+    rows: dict[str, int]
+    report: str
+    held_out: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """Why a run ended badly.
+
+    Attributes:
+        code: The service's code, such as `INVALID_ARGUMENT`.
+        message: In the service's words; cut.
+        step: The pipeline's step that failed, where it is known.
+        blame: `user_error` when the dataset or its configuration must change, `system_error` otherwise.
+        kind: What it is about: `data`, `budget`, `quota`, `permission`, `model`, `request` (somebody asked for it) or
+            `service`.
+    """
+
+    code: str
+    message: str
+    step: str
+    blame: str
+    kind: str = "service"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tuned:
+    """What a finished job left.
+
+    Attributes:
+        model: The model's resource name.
+        metrics: As the pipeline's evaluator wrote them: its keys, its figures.
+    """
+
+    model: str
+    metrics: dict[str, float]
+
+
+class Verdict(StrEnum):
+    """What the gate says of a tuned model, compared with its base."""
+
+    BETTER = "better"
+    NOT_WORSE = "not_worse"
+    WORSE = "worse"
+    INSUFFICIENT = "insufficient"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """The tuned model against another one, over the same held-out queries.
+
+    Attributes:
+        against: `base`, or `deployed` for the model that readers use now.
+        model: The base model's id, or the space's.
+        figure: The other model's nDCG@10, a mean over the queries.
+        gain: By how much the tuned model's is higher.
+        low: Lower end of the gain's interval.
+        high: Its upper end.
+        verdict: Of this comparison.
+    """
+
+    against: str
+    model: str
+    figure: float
+    gain: float
+    low: float
+    high: float
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """A query whose ranking changed much. Its texts are the dataset's: hostile, and cut.
+
+    Attributes:
+        query: The query's id.
+        text: Its text.
+        document: Id of its best document.
+        found: That document's text.
+        before: The document's rank by the base model, from 1; None below the tenth.
+        after: Its rank by the tuned model.
+    """
+
+    query: str
+    text: str
+    document: str
+    found: str
+    before: int | None
+    after: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """The gate's verdict with its figures.
+
+    Attributes:
+        verdict: In one word.
+        metric: Which figure was compared.
+        base: The base model's figure on the held-out queries; None where it was not measured.
+        tuned: The tuned model's.
+        because: In one sentence.
+        measured: Whether the gate asked the served models itself; else the figures are the pipeline's own averages.
+        queries: How many held-out queries the figures are of; 0 where it is not known.
+        documents: Among how many documents they were to find theirs; 0 where it is not known.
+        figures: Mean nDCG@10, R@10 and RR@10 by model: `base`, `tuned`, `deployed`.
+        comparisons: One for each other model that was measured.
+        examples: Queries whose ranking changed most, those that gained first.
+        report: `gs://` address of the figures of every query; empty where there are none.
+    """
+
+    verdict: Verdict
+    metric: str
+    base: float | None
+    tuned: float | None
+    because: str
+    measured: bool = False
+    queries: int = 0
+    documents: int = 0
+    figures: dict[str, dict[str, float]] = field(default_factory=dict)
+    comparisons: tuple[Comparison, ...] = ()
+    examples: tuple[Example, ...] = ()
+    report: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """Where a tuned model is, or is about to be, served.
+
+    Attributes:
+        endpoint: The endpoint's resource name; its id is the run's.
+        deployed_model: Id of the model on the endpoint: ten digits that follow from the run's id.
+        operation: The long-running operation that is under way; empty when none is known.
+        space: The vector space's id; empty until the model has answered.
+        dimensions: Length of a vector; 0 until the model has answered.
+        decision: What becomes of the model, once it is decided: `open` or `withhold` when it has answered, `retire` when
+            it is about to go; empty before.
+        previous_space: What the alias pointed to before; empty for a first deployment.
+        reindex_required: Whether readers must embed their documents anew before switching.
+        current: Whether the alias was moved here; False where a newer drop was deployed meanwhile.
+        embeddings: `gs://` prefix of the corpus' vectors in this space; empty where nobody asked for them.
+        tries: How often loading it was begun again after a failure that may pass.
+        again_at: Not before then; None where nothing failed.
+    """
+
+    endpoint: str
+    deployed_model: str
+    operation: str = ""
+    space: str = ""
+    dimensions: int = 0
+    decision: Literal["", "open", "withhold", "retire"] = ""
+    previous_space: str = ""
+    reindex_required: bool = True
+    current: bool = False
+    embeddings: str = ""
+    tries: int = 0
+    again_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """Why a validated run is not submitted yet.
+
+    Attributes:
+        reason: `quota` for the service's own; the cap's name for the operator's budget; `backoff` after a failure.
+        since: When this reason was first met.
+        sentence: For people, with the figures.
+    """
+
+    reason: str
+    since: datetime
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What a person asked for.
+
+    Attributes:
+        by: Who, as the command line knows them.
+        at: When.
+        reason: In their words; hostile text, cut.
+    """
+
+    by: str
+    at: datetime
+    reason: str = ""

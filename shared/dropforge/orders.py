@@ -1,0 +1,112 @@
+"""Orders: the jobs of validated runs, placed once each, and as far as budget and quotas allow."""
+
+from dataclasses import dataclass, replace
+from functools import partial
+
+from dropforge.budget import Budget, runs_in_flight
+from dropforge.domain.caps import Over
+from dropforge.domain.errors import Contended, Exhausted, Foreign, Misconfigured, Refused
+from dropforge.domain.facts import Fault, Waiting
+from dropforge.domain.jobs import Order, fault_of, order_for
+from dropforge.domain.machines import problems_of_training
+from dropforge.domain.plan import Estimate, estimate
+from dropforge.domain.runs import Run, State
+from dropforge.domain.text import printable, shortened
+from dropforge.ports import ObjectStore, Tuner
+from dropforge.progress import Progress
+from dropforge.settings import Settings
+from dropforge.workers.outcome import Outcome, deferred, done
+
+FUNCTION = "submit_tuning"
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """Places the orders of runs.
+
+    Attributes:
+        state: Where the runs' input lies.
+        tuner: Who tunes.
+        progress: Tells of it.
+        budget: What may be spent.
+        settings: Where and on what.
+    """
+
+    state: ObjectStore
+    tuner: Tuner
+    progress: Progress
+    budget: Budget
+    settings: Settings
+
+    def place(self, run: Run, *, cause: str) -> Outcome:
+        """Submit the job of a validated run. Where there is no room for it now, the run waits in the ledger.
+
+        The job's id is the run's: a second submission, by whomever and after whatever crash, is adopted, not paid for.
+        What the service refuses, or no budget will ever allow, fails the run.
+
+        Args:
+            run: As the ledger has it.
+            cause: Id of the event, or tick, for the run's history.
+
+        Raises:
+            Misconfigured: The service would refuse the operator's machines, minutes into the paid job.
+        """
+        if run.not_before and self.progress.clock.now() < run.not_before:
+            return self._wait(run, "backoff", f"{run.reason}; not before {run.not_before:%Y-%m-%d %H:%M} UTC")
+        operator = self.settings.operator
+        if problems := problems_of_training(operator.catalogue, self.settings.location, operator.training):
+            raise Misconfigured("; ".join(problems))
+        try:
+            if over := self.budget.reserve(run.id, self._estimate(run), partial(runs_in_flight, self.progress.ledger)):
+                return self._over(run, over, cause)
+            job = self.tuner.submit(self._order(run))
+        except (Contended, Exhausted) as error:
+            return self._wait(run, "quota", str(error))
+        except (Refused, Foreign) as error:
+            self.budget.release(run.id)
+            code = "REFUSED" if isinstance(error, Refused) else "ALREADY_EXISTS"
+            return self._fail(run, fault_of(code, str(error), "submission"), cause)
+        stood = self.progress.reach(run, State.SUBMITTED, function=FUNCTION, event=cause, job=job, waiting=None)
+        if stood.state is State.CANCELLED:  # somebody asked for its end while this was under way
+            self.tuner.cancel(job)
+        return done("job submitted", run.id)
+
+    def _estimate(self, run: Run) -> Estimate:
+        """What it takes by the operator's figures of today: the caps are today's, too."""
+        operator = self.settings.operator
+        rows = run.checked.rows if run.checked else {}
+        return estimate(run.tuning, rows, operator.training, operator.serving, operator.plan, operator.prices)
+
+    def _order(self, run: Run) -> Order:
+        operator = self.settings.operator
+        return order_for(
+            run,
+            data=f"gs://{self.state.bucket}/runs/{run.id}/",
+            project=self.settings.project,
+            location=self.settings.location,
+            machines=operator.training,
+            encryption_key=operator.encryption_key,
+            labels=operator.labels,
+            catalogue=operator.catalogue,
+        )
+
+    def _over(self, run: Run, over: Over, cause: str) -> Outcome:
+        if over.waits:
+            return self._wait(run, over.cap, over.sentence)
+        return self._fail(run, fault_of("OVER_BUDGET", over.sentence, "plan"), cause)
+
+    def _wait(self, run: Run, reason: str, sentence: str) -> Outcome:
+        """Keep the run in the ledger until there is room: the watcher asks again."""
+        if run.waiting is None or run.waiting.reason != reason:
+            waiting = Waiting(
+                reason=reason, since=self.progress.clock.now(), sentence=printable(shortened(sentence, 500))
+            )
+            self.progress.ledger.change(
+                run.id, lambda now: replace(now, waiting=waiting) if now.state is State.VALIDATED else now
+            )
+        self.progress.ledger.note_waiting(run)
+        return deferred(f"no room yet ({reason}): the watcher submits it", run.id)
+
+    def _fail(self, run: Run, fault: Fault, cause: str) -> Outcome:
+        self.progress.reach(run, State.FAILED, function=FUNCTION, event=cause, fault=fault, waiting=None)
+        return done(f"not submitted: {fault.code}", run.id)

@@ -1,0 +1,137 @@
+"""Measure a tuned model that is served, and not yet used, beside its base and the model that readers use now."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from dropforge import wire
+from dropforge.aliases import Aliases
+from dropforge.domain import datasets, gate
+from dropforge.domain.errors import Missing, Refused
+from dropforge.domain.evaluation import Measured, examples_of, measure
+from dropforge.domain.facts import Judgement, Serving
+from dropforge.domain.probe import Text, labels_of
+from dropforge.domain.runs import Run
+from dropforge.domain.sampling import Sample, sample_of
+from dropforge.domain.spaces import Alias
+from dropforge.domain.tuning import Tuning
+from dropforge.ports import ModelHost, ObjectStore
+from dropforge.settings import Settings
+from dropforge.workers.input import lines_of
+
+Embed = Callable[[Sequence[Text]], list[list[float]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """Asks models for vectors of a run's held-out queries, and the gate for its verdict.
+
+    The operator's rules bound it: each model is asked for at most `most_queries + most_documents` texts. Repeated, it
+    gives the same verdict.
+
+    Attributes:
+        aliases: Say what readers use now.
+        state: Where the run's input lies, and the figures of every query are kept.
+        host: Serves the models.
+        settings: The operator's rules.
+    """
+
+    aliases: Aliases
+    state: ObjectStore
+    host: ModelHost
+    settings: Settings
+
+    def judgement(self, run: Run, serving: Serving) -> Judgement:
+        """The verdict on a run's model, which `serving` says where to find.
+
+        Where measuring it would tell nothing, or a service refuses it, the pipeline's own averages decide.
+
+        Raises:
+            Exhausted, Unavailable: Not now.
+        """
+        averages = averages_of(run, self.settings)
+        if not can_tell(run, self.settings):
+            return averages
+        sample = self._sample(run)
+        tuning = run.tuning
+        try:
+            tuned = _measured(sample, lambda texts: self.host.embed(serving.endpoint, texts, tuning.task_type))
+        except Refused as error:
+            return replace(averages, because=f"{averages.because}; it could not be measured: {error}")
+        base = self._asked(sample, lambda texts: self._by_base(texts, tuning))
+        used = self._used(run)
+        deployed = (
+            self._asked(sample, lambda texts: self.host.embed(used.endpoint, texts, used.task_type)) if used else None
+        )
+        return gate.judge_measured(
+            tuned,
+            base,
+            deployed,
+            base_model=tuning.base_model,
+            space=used.space if used else "",
+            rules=self.settings.operator.gate,
+            examples=examples_of(sample, base, tuned) if base else (),
+            report=self._kept(run, {"tuned": tuned, "base": base, "deployed": deployed}),
+        )
+
+    def _by_base(self, texts: Sequence[Text], tuning: Tuning) -> list[list[float]]:
+        """By the base model; it takes titles of documents only, so elsewhere they are a part of the text."""
+        if tuning.task_type != "RETRIEVAL_DOCUMENT":
+            texts = [Text("", f"{text.title} {text.text}".strip()) for text in texts]
+        return self.host.embed_by_base(tuning.base_model, texts, tuning.task_type, tuning.output_dimensionality)
+
+    def _sample(self, run: Run) -> Sample:
+        rules = self.settings.operator.gate
+        return sample_of(
+            lines_of(self.state, run, datasets.TEST_LABELS),
+            lines_of(self.state, run, datasets.QUERIES),
+            lines_of(self.state, run, datasets.CORPUS),
+            without={
+                query for query, _, score in labels_of(lines_of(self.state, run, datasets.TRAINING_LABELS)) if score
+            },
+            most_queries=rules.most_queries,
+            most_documents=rules.most_documents,
+            seed=rules.seed,
+        )
+
+    def _used(self, run: Run) -> Alias | None:
+        """Where readers are pointed to now, unless to this very run."""
+        alias = self.aliases.of(run.dataset)
+        return alias if alias and alias.run != run.id else None
+
+    @staticmethod
+    def _asked(sample: Sample, embed: Embed) -> Measured | None:
+        """What another model's vectors are worth; None where it is gone, or does not take this."""
+        try:
+            return _measured(sample, embed)
+        except (Missing, Refused):
+            return None
+
+    def _kept(self, run: Run, measured: dict[str, Measured | None]) -> str:
+        name = f"runs/{run.id}/gate.json"
+        figures = {model: each.figures for model, each in measured.items() if each}
+        self.state.write(name, wire.encode(figures), replacing=None)
+        return f"gs://{self.state.bucket}/{name}"
+
+
+def averages_of(run: Run, settings: Settings) -> Judgement:
+    """What the pipeline's own averages tell of a run's model."""
+    metrics = run.tuned.metrics if run.tuned else {}
+    counts, held_out = (run.checked.counts, run.checked.held_out) if run.checked else ({}, 0)
+    rules = settings.operator.gate
+    if run.tuning.test_labels == "split":
+        return gate.insufficient(metrics, because="which queries were split off for the test is not known")
+    if "test-queries-trained-on" in counts:
+        return gate.insufficient(metrics, because="test queries were trained on, so the figures prove nothing")
+    if held_out < rules.fewest_queries:
+        because = f"fewer than {rules.fewest_queries} test queries cannot tell"
+        return gate.insufficient(metrics, because=because, queries=held_out)
+    return gate.judge_averages(metrics, queries=held_out, rules=rules, base_model=run.tuning.base_model)
+
+
+def can_tell(run: Run, settings: Settings) -> bool:
+    """Whether enough of the dataset's own test queries are held out to tell a better model from a worse one."""
+    return run.checked is not None and run.checked.held_out >= settings.operator.gate.fewest_queries
+
+
+def _measured(sample: Sample, embed: Embed) -> Measured:
+    return measure(sample, embed(list(sample.queries.values())), embed(list(sample.documents.values())))
