@@ -308,13 +308,29 @@ def _texts_in(value: object) -> Iterator[str]:
 
 
 def _identity_in(line: str) -> str:
-    """The first thing in a broken line that looks like its id."""
-    for begin in (found.end() for found in re.finditer(r'"_id"\s*:\s*(?=")', line)):
-        end = begin + 1
-        while end < len(line) and line[end] != '"':
-            end += 2 if line[end] == "\\" else 1
-        try:
-            return str(json.loads(line[begin : end + 1]))
-        except ValueError:
-            return ""
+    """The first thing in a broken line, within one bracket, that looks like its id."""
+    depth, place = 0, 0
+    while place < len(line):
+        if line[place] in "{[":
+            depth += 1
+        elif line[place] in "}]":
+            depth -= 1
+        elif line[place] == '"':
+            end = _end_of_text(line, place)
+            text, rest = line[place:end], line[end:].lstrip()
+            if depth == 1 and text == '"_id"' and rest.startswith(":") and rest[1:].lstrip().startswith('"'):
+                value = rest[1:].lstrip()
+                try:
+                    return str(json.loads(value[: _end_of_text(value, 0)]))
+                except ValueError:
+                    return ""
+            place = end - 1
+        place += 1
     return ""
+
+
+def _end_of_text(line: str, begin: int) -> int:
+    end = begin + 1
+    while end < len(line) and line[end] != '"':
+        end += 2 if line[end] == "\\" else 1
+    return min(end + 1, len(line))

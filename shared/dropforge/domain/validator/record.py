@@ -116,12 +116,19 @@ def text_of(file: str, number: int, line: str, record: Mapping[str, object], fin
 
 
 def identity_in(line: str) -> str:
-    """The `_id` of a line, even of one that is broken elsewhere; empty where none can be made out."""
-    found = _IDENTITY.search(line)
-    try:
-        return str(json.loads(found[1])) if found else ""
-    except ValueError:
-        return ""
+    """The `_id` of a line's outermost object, even of one that is broken elsewhere; empty where none can be made out."""
+    depth = 0
+    for token in _TOKEN.finditer(line):
+        if token[0] in {"{", "["}:
+            depth += 1
+        elif token[0] in {"}", "]"}:
+            depth -= 1
+        elif depth == 1 and (found := _IDENTITY.match(line, token.start())):
+            try:
+                return str(json.loads(found[1]))
+            except ValueError:
+                return ""
+    return ""
 
 
 def as_json(text: str) -> bytes:
