@@ -174,7 +174,7 @@ class TestConsole:
         [run] = world.ledger.summaries()
         page = functions["console"].get(f"/runs/{run.id}")
         assert page.status_code == 200
-        assert "0.500 before" in page.text
+        assert f"{run.base:.3f} before" in page.text
         assert f"{run.id}/3/DEFAULT" in page.text
         assert ("console.cloud.google.com" in page.text) is (address != "http://127.0.0.1:1")
         assert 'http-equiv="refresh"' not in page.text

@@ -14,6 +14,7 @@ from google.cloud import storage
 from support.servers import eventually
 
 from dropforge.adapters.google.storage import CloudStorage
+from dropforge.aliases import Aliases
 from dropforge.domain.runs import Run
 from dropforge.ledger import Ledger
 
@@ -41,7 +42,8 @@ class Stack:
         lines = (self.home / ".dropforge" / "env").read_text().splitlines()
         self.variables = dict(line.split("=", 1) for line in lines)
         os.environ.update({name: self.variables[name] for name in ("STORAGE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST")})
-        self.ledger = Ledger(CloudStorage("dropforge-local", "dropforge-state"))
+        state = CloudStorage("dropforge-local", "dropforge-state")
+        self.ledger, self.aliases = Ledger(state), Aliases(state)
 
     def down(self) -> None:
         self.dropforge("local", "down")
@@ -80,8 +82,8 @@ class Stack:
         [run] = self.runs(dataset)
         return json.loads(self.dropforge("show", run["id"], "--json"))
 
-    def until(self, dataset: str, *states: str) -> Run:
-        """The dataset's run once it is in one of these states.
+    def until(self, dataset: str, *states: str, other_than: str = "") -> Run:
+        """The dataset's run once it is in one of these states; another one than a certain one.
 
         Looked up here: a command takes a second, and the processor from those whom it waits for.
         """
@@ -90,12 +92,17 @@ class Stack:
             return [self.ledger.load(run.id) for run in self.ledger.summaries() if run.dataset == dataset]
 
         def reached() -> Run | None:
-            return next((run for run in found() if run.state in states), None)
+            return next((run for run in found() if run.state in states and run.id != other_than), None)
 
         return eventually(reached, seconds=PATIENCE, otherwise=found)
 
+    @property
+    def url(self) -> str:
+        """Of the local Vertex AI."""
+        return self.variables["DROPFORGE_VERTEX_ENDPOINT"]
+
     def vertex(self, path: str) -> dict:
-        return httpx.get(f"{self.variables['DROPFORGE_VERTEX_ENDPOINT']}/v1/{path}").json()
+        return httpx.get(f"{self.url}/v1/{path}").json()
 
     def slack(self) -> list[dict]:
         address = self.variables["DROPFORGE_SLACK_URL"].partition("/services/")[0]

@@ -37,7 +37,7 @@ def test_texts_come_in_the_order_in_which_they_are_wanted_then_others():
 
 def test_a_long_text_is_cut():
     [text] = texts_of([b'{"_id": "a", "text": "' + b"x" * 100_000 + b'"}'], ["a"]).values()
-    assert len(text.text) == 8_000
+    assert len(text.text) == 24_576
 
 
 def test_right_answers_are_right():

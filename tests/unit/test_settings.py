@@ -1,12 +1,19 @@
 """Settings come from the environment and the operator's file; what is wrong with them is told."""
 
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import msgspec
 import pytest
 from support.world import ENVIRONMENT
 
 from dropforge.domain.errors import Misconfigured
 from dropforge.domain.jobs import Machines
 from dropforge.domain.tuning import Tuning
-from dropforge.settings import load
+from dropforge.settings import Operator, load
+
+PAGE = Path(__file__).parents[2] / "docs/operator.md"
 
 
 def configured(tmp_path, text):
@@ -67,3 +74,25 @@ def test_a_file_that_is_not_there_is_told():
 
 def test_the_webhook_is_a_secret():
     assert "hunter2" not in repr(load(ENVIRONMENT | {"DROPFORGE_SLACK_URL": "https://hooks.example/hunter2"}))
+
+
+def test_the_page_about_the_file_names_every_key_and_says_what_holds_without_it(tmp_path):
+    [written] = re.findall(r"```yaml\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    keys = msgspec.yaml.decode(written, type=dict[str, object])
+    assert set(keys) == {field.name for field in fields(Operator)}
+    assert configured(tmp_path, written).operator == Operator()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("labels: {managed-by: us}\n", "managed-by is a label of Dropforge's own"),
+        ("labels: {Team: search}\n", "labels.Team is 'search'"),
+        ("gate: {margin: 2}\n", "margin is 2"),
+        ("gate: {most_queries: 20}\n", "less than fewest_queries"),
+        ("attempts: 0\n", "attempts must be from 1 to 10"),
+    ],
+)
+def test_what_an_operator_cannot_mean_is_refused(tmp_path, text, told):
+    with pytest.raises(Misconfigured, match=told):
+        configured(tmp_path, text)

@@ -102,7 +102,7 @@ def alias_moved(alias: Alias, run: Run, links: Links) -> AliasMoved | None:
     return AliasMoved(
         **about,
         space_id=alias.space,
-        previous_space_id=alias.previous.space if alias.previous else "",
+        previous_space_id=alias.previous_space,
         endpoint=alias.endpoint,
         dimensions=alias.dimensions,
         reindex_required=True,

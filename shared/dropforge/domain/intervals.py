@@ -26,9 +26,9 @@ def interval_of(differences: Sequence[float], *, confidence: float, seed: int) -
         confidence: Between 0 and 1.
         seed: Of the resampling.
     """
-    seen = np.sort(np.asarray(differences, np.float64))
+    seen = np.sort(np.asarray(differences, np.float64))  # a sum depends on the order, to the last bit
     mean = float(seen.mean())
-    sample = np.sort(np.concatenate([seen, [mean - UNSEEN, mean + UNSEEN]]))
+    sample = np.concatenate([seen, [mean - UNSEEN, mean + UNSEEN]])
     share = _expanded((1 - confidence) / 2, len(sample))
     low, high = np.quantile(_means(sample, seed), [share, 1 - share])
     return max(-1.0, min(float(low), mean)), min(1.0, max(float(high), mean))
@@ -47,7 +47,7 @@ def _means(
 
 
 def _expanded(share: float, size: int) -> float:
-    """The tail to cut off: T. Hesterberg, "What Teachers Should Know About the Bootstrap", 2015, section 4.3.
+    """The tail to cut off: T. Hesterberg, "What Teachers Should Know About the Bootstrap", 2015.
 
     Student's quantile by its expansion in the normal one (Abramowitz and Stegun 26.7.5), to 0.001 from 30 on.
     """

@@ -61,11 +61,6 @@ def sample_of(
     )
 
 
-def queries_judged(labels: Iterable[bytes]) -> int:
-    """How many queries have a relevant document, by the lines of a label file."""
-    return len({query for query, _, score in labels_of(labels) if score})
-
-
 class _Order:
     """Where an id stands in the shuffled order that belongs to a seed."""
 
@@ -128,7 +123,7 @@ class _Others:
         here = (-self._order.place(identity), identity, text)
         if len(self._kept) < self._most:
             heappush(self._kept, here)
-        elif self._most:
+        else:
             heappushpop(self._kept, here)
 
     def texts(self) -> dict[str, Text]:

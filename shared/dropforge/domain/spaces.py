@@ -33,6 +33,7 @@ class Alias:
         base_model: What was tuned for it.
         task_type: What its vectors are for.
         previous: The alias before, kept for rollback; None for the first, and once it is retired.
+        previous_space: The space that readers used before; it stays when that is retired.
         request: Who pointed it here by hand; None where a deployment did.
     """
 
@@ -45,6 +46,7 @@ class Alias:
     base_model: str = ""
     task_type: str = "DEFAULT"
     previous: "Alias | None" = None
+    previous_space: str = ""
     request: Request | None = None
 
 
@@ -71,7 +73,7 @@ def moved(alias: Alias | None, to: Alias) -> Alias:
         return to
     if alias.run == to.run or alias.wanted_at > to.wanted_at:
         return alias
-    return replace(to, previous=replace(alias, previous=None))
+    return replace(to, previous=replace(alias, previous=None), previous_space=alias.space)
 
 
 def confirmed(alias: Alias | None, run_id: str) -> Alias | None:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from dropforge.aliases import Aliases
 from dropforge.domain import datasets, gate, probe
-from dropforge.domain.errors import Missing, Permanent, Unreadable
+from dropforge.domain.errors import Missing, Permanent, Unavailable, Unreadable
 from dropforge.domain.facts import Fault, Serving, Tuned
 from dropforge.domain.jobs import fault_of, labels_of
 from dropforge.domain.runs import SERVED, Run, State
@@ -96,7 +96,10 @@ class Rollout:
                 run, serving, self.host.create_endpoint(run.id, labels_of(run, self.settings.operator.labels))
             )
         if serves:
-            return self._open(run, serving)
+            try:
+                return self._open(run, serving)
+            except Missing as error:  # another look has cleared it away meanwhile, or somebody removed it
+                raise Unavailable(f"it is there no more: {error}") from error
         try:
             started = self.host.deploy(serving.endpoint, tuned.model, serving.deployed_model, run.id)
         except Missing as error:

@@ -15,6 +15,7 @@ from faults.simulator.hub import Hub
 from faults.simulator.instances import ROOT
 from faults.simulator.nature import Nature
 from faults.simulator.trace import Trace
+from faults.simulator.wishes import PERSON, Wish
 
 from dropforge import wire
 from dropforge.domain.datasets import place_of
@@ -26,6 +27,8 @@ from dropforge_local.stack import topology
 _FILE = ROOT / "deploy" / "topology.json"
 _TOPOLOGY = topology.load(_FILE)
 _CLOUD = json.loads(_FILE.read_bytes())
+_PATIENCE = 540  # seconds after which a person lets go of a command, and repeats it
+_JOB_EVENTS = "pipeline-job-events"
 _DELIVERY = msgspec.convert(_CLOUD["delivery"]["cloud"], topology.Delivery)
 
 
@@ -44,13 +47,13 @@ class Message:
     """A message on its way.
 
     Attributes:
-        event: As the functions framework hands it over, the same on every delivery.
+        event: As the functions framework hands it over, the same on every delivery; a person is handed a wish.
         about: What it tells, in a word.
         dataset: Whose; empty for a tick.
         is_tick: Whether the scheduler sent it.
     """
 
-    event: CloudEvent
+    event: CloudEvent | Wish
     about: str
     dataset: str = ""
     is_tick: bool = False
@@ -107,7 +110,7 @@ class Bus:
         dropped: How many messages were lost for the functions that move runs on, by dataset; ticks under their schedule.
         counts: Messages published, deliveries, duplicates, drops.
         dead: The dead letters.
-        timeouts: When a delivery ran out of time, and for which event.
+        timeouts: When a delivery ran out of time, and for which event or wish.
     """
 
     def __init__(
@@ -136,6 +139,8 @@ class Bus:
         for name, function in _TOPOLOGY.functions.items():
             for topic in function.trigger.topics:
                 self._subscribers[topic].append(name)
+        self._limits = {name: function.timeout_seconds for name, function in _TOPOLOGY.functions.items()}
+        self._limits[PERSON] = _PATIENCE
         self._watched = [name for name, function in _TOPOLOGY.functions.items() if function.trigger.bucket == "drop"]
 
     def start(self) -> None:
@@ -166,6 +171,22 @@ class Bus:
         for function in self._watched:
             self._send(function, first, second, self._nth(about))
 
+    def ended(self, job: str) -> None:
+        """The service's log tells that a job has ended."""
+        self.counts["published"] += 1
+        entry = json.dumps({"resource": {"labels": {"pipeline_job_id": job}}}).encode()
+        attributes = {"logging.googleapis.com/timestamp": self._hub.now().isoformat()}
+        message = Message(self._published(_JOB_EVENTS, entry, attributes), f"log of {job}")
+        for function in self._subscribers[_JOB_EVENTS]:
+            self._send(function, message, message, f"log/{job}")
+
+    def ask(self, wish: Wish) -> None:
+        """A person gives a command, and repeats it as long as it fails; some give it twice."""
+        self.counts["wishes"] += 1
+        message = Message(wish, str(wish), wish.dataset)
+        self._send(PERSON, message, message if wish.may_be_repeated else None, self._nth(str(wish)))
+        self._times[str(wish)] += 1
+
     def _tick(self, schedule: str, period: float) -> None:
         self._hub.at(period, partial(self._tick, schedule, period), background=True)
         topic = _TOPOLOGY.schedules[schedule].topic
@@ -179,10 +200,11 @@ class Bus:
 
     # Messages on their way
 
-    def _send(self, function: str, message: Message, repetition: Message, name: str) -> None:
-        """Deliver a message to a function, perhaps twice, perhaps never; which, follows from its name."""
+    def _send(self, function: str, message: Message, repetition: Message | None, name: str) -> None:
+        """Deliver a message to a function, perhaps its repetition, too, perhaps nothing; which, follows from its name."""
         draw, nature = partial(self._chance.draw, name, function), self._nature
-        if draw("drop") < nature.drops or (nature.drop_all and not message.is_tick):
+        is_lost = draw("drop") < nature.drops or (nature.drop_all and not message.is_tick)
+        if is_lost and function != PERSON:
             self.counts["dropped"] += 1
             if function != "notify_slack":
                 self.dropped[message.dataset or name.partition("/")[0]] += 1
@@ -190,7 +212,7 @@ class Bus:
             return
         delay = self._chance.waiting(nature.delay, name, function)
         self._hub.at(delay, partial(self._deliver, function, message, 1), background=message.is_tick)
-        if draw("twice") < nature.duplicates:
+        if draw("twice") < nature.duplicates and repetition:
             self.counts["duplicated"] += 1
             least, most = nature.repeats
             delay += least + (most - least) * draw("repeat")
@@ -199,8 +221,7 @@ class Bus:
     def _deliver(self, function: str, message: Message, attempt: int) -> None:
         self.counts["deliveries"] += 1
         delivery = Delivery(message, function, attempt, self._end)
-        limit = _TOPOLOGY.functions[function].timeout_seconds
-        self._hub.at(limit, partial(self._run_out, delivery), background=True)
+        self._hub.at(self._limits[function], partial(self._run_out, delivery), background=True)
         self._handle(delivery)
 
     def _run_out(self, delivery: Delivery) -> None:

@@ -1,13 +1,17 @@
 """What must hold of every world that has come to its end, whatever befell it. Each violation is a sentence."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from faults.simulator.bus import PERIODS
-from faults.simulator.fates import Ending
+from faults.simulator import wished
+from faults.simulator.bounds import latest
+from faults.simulator.nature import Ending, Kind
 from faults.simulator.people import Plan
+from faults.simulator.vertex import Deployment
+from faults.simulator.wished import Found, asked_of, possible
 
 from dropforge.domain.announcements import announced
 from dropforge.domain.datasets import ROOT, Folder
@@ -20,8 +24,6 @@ from dropforge.domain.versions import run_id_of, version_of
 if TYPE_CHECKING:
     from faults.simulator.world import World
 
-_PROMPT = 3 * PERIODS["sweep"]
-_LOOKS = 5 * PERIODS["watch"]  # of the watcher: job, endpoint, deployment, opening, one to spare
 _SERVED = {State.DEPLOYED}
 
 
@@ -53,16 +55,16 @@ def last_run(world: "World", plan: Plan) -> str:
     return run_id_of(plan.folder, version_of(last_drop(world, plan).pins, Tuning().as_mapping()))
 
 
-Found = Iterator[tuple[str, str]]
-
-
 def one_job_a_version(world: "World") -> Found:
-    """A version is trained once, told by the run that its job is labelled with, and by what the job reads."""
+    """An attempt at a version is trained once, told by the run that its job is labelled with, and by what the job reads.
+
+    There is another attempt only where the one before met a quota, or where somebody asked for it.
+    """
     jobs = world.vertex.jobs.values()
     started = Counter(job.run for job in jobs)
-    contents = Counter((job.order.labels["dropforge-dataset"], job.content) for job in jobs)
+    contents = Counter((job.order.labels["dropforge-dataset"], job.attempt, job.content) for job in jobs)
     yield from ((run, f"{times} jobs were started") for run, times in started.items() if times != 1)
-    for (folder, content), times in contents.items():
+    for (folder, _, content), times in contents.items():
         if times != 1:
             yield folder, f"{times} jobs read the same bytes: {', '.join(content)}"
     for job in jobs:
@@ -71,26 +73,54 @@ def one_job_a_version(world: "World") -> Found:
             yield job.run, "a job was started for it, and the ledger does not know it"
         elif job.content != tuple(sorted(f"{pin.name} {pin.crc32c}" for pin in run.pins)):
             yield job.run, f"its job read other bytes than were validated: {', '.join(job.content)}"
+        elif job.strays:
+            yield job.run, f"its job read another run's paths, which the service answers from its cache: {job.strays}"
         elif run.state is State.REJECTED:
             yield run.id, "it was rejected, and trained all the same"
+    yield from _attempts(world)
     for plan in world.plans:
-        if plan.is_good and not started[last_run(world, plan)]:
-            yield last_run(world, plan), f"the last version of {plan.folder} was never trained"
+        last = last_run(world, plan)
+        if plan.is_good and not started[last] and Kind.CANCEL not in asked_of(world, last):
+            yield last, f"the last version of {plan.folder} was never trained"
+
+
+def _attempts(world: "World") -> Found:
+    reruns = Counter(wish.dataset for wish in world.wishes if wish.kind is Kind.RERUN for _ in wish.tried)
+    for run in world.records.values():
+        if run.attempt == 1:
+            continue
+        before = world.records.get(run_id_of(run.dataset, run.version, run.attempt - 1))
+        if before is None:
+            yield run.id, "there was no attempt before it"
+            continue
+        met_a_quota = any(job.run == before.id and job.ending is Ending.SHORT for job in world.vertex.jobs.values())
+        reruns[run.dataset] -= not met_a_quota
+        if not met_a_quota and reruns[run.dataset] < 0:
+            yield run.id, "nobody asked for another attempt, and the one before met no quota"
+    for job in world.vertex.jobs.values():
+        run = world.records.get(job.run)
+        is_short = job.ending is Ending.SHORT and run is not None and run.state is State.FAILED
+        if (
+            run
+            and is_short
+            and run.stop is None
+            and run_id_of(run.dataset, run.version, run.attempt + 1) not in world.records
+        ):
+            yield run.id, "it met a quota, and there was no other attempt"
 
 
 def one_deployment_a_run(world: "World") -> Found:
-    """What passed the gate is loaded once, what did not is never loaded, and no endpoint is left of what is not served."""
-    begun = Counter(run for run, _ in world.vertex.deployments)
+    """A model is loaded once each time that it is to be served or measured, and nothing is left of what is not served.
+
+    Loading is begun again as often as it failed in passing, and no oftener.
+    """
+    begun = defaultdict[str, list[Deployment]](list)
+    for deployment in world.vertex.deployments:
+        begun[deployment.run].append(deployment)
     for run in world.records.values():
-        fate = world.plan_of(run.dataset).fate
-        passed = run.state is not State.REJECTED and fate.ending is Ending.BETTER
-        times = begun.pop(run.id, 0)
-        if not passed and times:
-            yield run.id, f"it is {run.state}, and was deployed {times} times"
-        elif passed and fate.loads and times != 1:
-            yield run.id, f"it was deployed {times} times"
-    for run_id, times in begun.items():
-        yield run_id, f"the ledger does not know it, and it was deployed {times} times"
+        yield from _loads(world, run, begun.pop(run.id, []))
+    for run_id, deployments in begun.items():
+        yield run_id, f"the ledger does not know it, and it was deployed {len(deployments)} times"
     served = {endpoint.run: endpoint.name for endpoint in world.vertex.endpoints()}
     for run_id, name in served.items():
         state = world.records[run_id].state if run_id in world.records else "not in the ledger"
@@ -99,6 +129,22 @@ def one_deployment_a_run(world: "World") -> Found:
     for run in world.records.values():
         if run.state in _SERVED and run.id not in served:
             yield run.id, f"it is {run.state}, and has no endpoint"
+
+
+def _loads(world: "World", run: Run, begun: list[Deployment]) -> Found:
+    ends = Counter(later.state for earlier, later in pairwise(run.history) if earlier.state is State.DEPLOYING)
+    loads = sum(not deployment.code for deployment in begun)
+    failures = len(begun) - loads
+    most = ends[State.DEPLOYED] + ends[State.WITHHELD]
+    most_failures = world.plan_of(run.dataset).fate.stumbles * bool(ends) + ends[State.DEPLOY_FAILED]
+    least, least_failures = most, most_failures
+    if Kind.CANCEL in asked_of(world, run.id):  # before its model was loaded or refused, or after
+        least, least_failures = ends[State.DEPLOYED], 0
+        most_failures += ends[State.WITHHELD] * bool(world.plan_of(run.dataset).fate.refusals)
+    if not least <= loads <= most:
+        yield run.id, f"it is {run.state}, and its model was loaded {loads} times"
+    if not least_failures <= failures <= most_failures:
+        yield run.id, f"it is {run.state}, and loading its model failed {failures} times, not {most_failures}"
 
 
 def everything_ends(world: "World") -> Found:
@@ -112,13 +158,10 @@ def everything_ends(world: "World") -> Found:
             yield run.id, f"it stays {run.state} for ever"
     if world.is_swept:
         yield from _what_is_left_is_retired(world)
-    finals = {last_run(world, plan) for plan in world.plans}
     for run in world.records.values():
-        plan = world.plan_of(run.dataset)
-        wanted = plan.fate.state if plan.is_good else State.REJECTED
-        is_replaced = wanted is State.DEPLOYED and run.state is State.RETIRED and run.id not in finals
-        if run.is_settled and run.state is not wanted and not is_replaced:
-            yield run.id, f"it is {run.state}, and should be {wanted}"
+        wanted = possible(world, run)
+        if run.is_settled and run.state not in wanted:
+            yield run.id, f"it is {run.state}, and should be {' or '.join(sorted(wanted))}"
     for plan in world.plans:
         yield from _last_drop_answered(world, plan)
 
@@ -128,8 +171,8 @@ def _what_is_left_is_retired(world: "World") -> Found:
         yield file.name.removeprefix("retiring/"), "its space still waits for its end"
     for run in world.records.values():
         alias = world.alias(run.dataset)
-        if run.state is State.DEPLOYED and alias and alias.run != run.id:
-            yield run.id, "its readers have left it, and it is served for ever"
+        if run.state is State.DEPLOYED and not (alias and alias.run == run.id):
+            yield run.id, "it has no readers, and is served for ever"
 
 
 def _last_drop_answered(world: "World", plan: Plan) -> Found:
@@ -141,9 +184,6 @@ def _last_drop_answered(world: "World", plan: Plan) -> Found:
     came_later = run.pins != folder.pins and plan.last > world.state.recorded[run_id]
     if came_later and f"{run_id}/skipped/{folder.drop}" not in world.bus.outside.events:
         yield run_id, f"{plan.folder} was dropped again, with the same bytes, and nobody was told"
-    alias = world.alias(plan.folder)
-    if run.state is State.DEPLOYED and (alias is None or alias.run != run_id):
-        yield run_id, f"it is deployed, and the alias points to {alias.run if alias else 'nothing'}"
 
 
 def nothing_is_lost(world: "World") -> Found:
@@ -177,22 +217,6 @@ def nobody_waits_long(world: "World") -> Found:
         closed = world.state.closed.get(run.id)
         if closed is not None and closed > (bound := latest(world, run)):
             yield run.id, f"it was settled in the second {closed:.0f}, and should have been by {bound:.0f}"
-
-
-def latest(world: "World", run: Run) -> float:
-    """By which second a run must be settled.
-
-    That is three sweeps, what the services take, the settling and five looks of the watcher after the last file of its
-    folder was uploaded or the last fault was over, whichever came later; what froze is delivered anew at once. The first message of a run that is lost costs
-    what the three sweeps are for; each further one costs the patience and another sweep, each tick that is lost another
-    tick.
-    """
-    plan, dropped = world.plan_of(run.dataset), world.bus.dropped
-    faults = [fired.time if fired.kind == "zombie" else fired.over for fired in world.fate.fired]
-    began = max([plan.last, *faults, *(time for time, _ in world.bus.timeouts)])
-    further = max(dropped[run.dataset] - 1, 0) * (world.settings.patience_seconds + PERIODS["sweep"])
-    ticks = sum(period * dropped[schedule] for schedule, period in PERIODS.items())
-    return began + _PROMPT + plan.fate.seconds + world.settings.settle_seconds + _LOOKS + further + ticks
 
 
 def people_are_told_once(world: "World") -> Found:
@@ -236,6 +260,9 @@ _CHECKS = (
     history_only_grows,
     nobody_waits_long,
     people_are_told_once,
+    wished.readers_find_what_they_should,
+    wished.wishes_come_true,
+    wished.caps_hold,
     nothing_unexpected,
 )
 NAMES = tuple(check.__name__.replace("_", " ") for check in _CHECKS)

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field, replace
 
 from faults.simulator.faults import KINDS, Faults
 from faults.simulator.invariants import Violation
-from faults.simulator.nature import CALM, Nature
+from faults.simulator.nature import CALM, Asked, Ending, Kind, Nature
 from faults.simulator.world import World
 
+from dropforge.domain.caps import Caps
 from dropforge.domain.runs import State
 
 STORMY = {"before": 0.01, "after": 0.01, "error": 0.02, "lost": 0.01, "zombie": 0.002}
@@ -21,15 +22,33 @@ class Scenario:
     Attributes:
         nature: How things are.
         rates: How often which fault comes.
+        folders: How many people drop one, where a single fault is tried at every call.
     """
 
     nature: Nature = field(default_factory=Nature)
     rates: Mapping[str, float] = field(default_factory=dict)
+    folders: int = 1
 
 
 _FAITHFUL = Nature(drops=0)  # every message arrives
 # Nobody replaces a file: when that happens just as a verdict could not be told, it is the sweep that tells it.
 _UNSWEPT = replace(CALM, without={"sweep"})
+_TOLD = replace(CALM, tells_of_jobs=True)
+_LONG = replace(_TOLD, running=(2_400, 3_000))  # longer than three sweeps: a job that nobody stops shows
+_CANCELLED = (
+    (Asked(Kind.CANCEL, State.VALIDATED, (0, 3)),),
+    (Asked(Kind.CANCEL, State.SUBMITTED, (0, 15)),),
+    (Asked(Kind.CANCEL, State.RUNNING, (0, 200)),),
+    (Asked(Kind.CANCEL, State.SUCCEEDED, (0, 3)),),
+    (Asked(Kind.CANCEL, State.DEPLOYING, (0, 150)),),
+)
+_AGAIN = Asked(Kind.RERUN, State.FAILED, (5, 30))
+_APPROVED = Asked(Kind.APPROVE, State.WITHHELD, (5, 30))
+_MENDED = Asked(Kind.APPROVE, State.DEPLOY_FAILED, (5, 30))
+_BACK = Asked(Kind.ROLLBACK, State.DEPLOYED, (5, 30), nth=2)
+_BACK_TO = Asked(Kind.ROLLBACK, State.DEPLOYED, (5, 30), nth=2, former=True)
+_AWAY = Asked(Kind.RETIRE, State.DEPLOYED, (5, 30), even_current=True)
+_AFTER_ALL = Asked(Kind.APPROVE, State.RETIRED, (5, 30))
 CROWDED = Nature(duplicates=0.8, repeats=(0, 15), latency=2)  # handlers of one event, and ticks, meet all the time
 SCENARIOS: Mapping[str, Scenario] = {
     # One call in twenty fails, one message in five comes twice and one in twenty never, folders change meanwhile.
@@ -45,13 +64,28 @@ SCENARIOS: Mapping[str, Scenario] = {
     "events-lost": Scenario(_UNSWEPT, {"lost": 0.1}),
     "events-faulty": Scenario(_UNSWEPT, STORMY),
     "sweep": Scenario(Nature(drop_all=True, drops=0)),
+    # People ask for whatever they can ask for by hand, of half of all folders twice and more.
+    "wishes": Scenario(Nature(wishes=0.8, reuploads=0.6), STORMY),
+    "wishes-calm": Scenario(Nature(wishes=0.8, reuploads=0.6, drops=0)),
+    "capped": Scenario(Nature(caps=Caps(jobs_in_flight=4), running=(100, 200), reuploads=0.3), STORMY),
     # One run and nothing else, for single faults and pairs of them.
     "calm": Scenario(CALM),
     "calm-renewed": Scenario(replace(CALM, renewed=True)),
-    "calm-withheld": Scenario(replace(CALM, ends=State.WITHHELD)),
-    "calm-failed": Scenario(replace(CALM, ends=State.FAILED)),
-    "calm-deploy-failed": Scenario(replace(CALM, ends=State.DEPLOY_FAILED)),
+    "calm-withheld": Scenario(replace(CALM, ends=Ending.WORSE)),
+    "calm-deceptive": Scenario(replace(CALM, ends=Ending.DECEPTIVE)),
+    "calm-failed": Scenario(replace(CALM, ends=Ending.FAILED)),
+    "calm-deploy-failed": Scenario(replace(CALM, refusals=1)),
+    "calm-stumbles": Scenario(replace(_TOLD, stumbles=2)),
+    "calm-quota": Scenario(replace(_TOLD, shortages=1)),
     "calm-swept": Scenario(replace(CALM, drop_all=True)),
+    "calm-capped": Scenario(replace(CALM, caps=Caps(jobs_in_flight=1)), folders=3),
+    # ... and people who ask for something by hand.
+    "calm-cancelled": Scenario(replace(_LONG, asks=_CANCELLED)),
+    "calm-rerun": Scenario(replace(CALM, ends=Ending.FAILED, asks=((_AGAIN,),))),
+    "calm-approved": Scenario(replace(CALM, ends=Ending.WORSE, asks=((_APPROVED,),))),
+    "calm-approved-again": Scenario(replace(CALM, refusals=1, asks=((_MENDED,),))),
+    "calm-rolled-back": Scenario(replace(CALM, renewed=True, asks=((_BACK,), (_BACK_TO,)))),
+    "calm-retired": Scenario(replace(CALM, asks=((_AWAY, _AFTER_ALL),))),
 }
 
 
@@ -83,9 +117,10 @@ class Life:
 
 
 def singles(scenario: str, seed: int, kinds: Iterable[str] = KINDS, *, every: int = 1) -> list[Life]:
-    """One run, one fault: of these kinds, at every so many-th of the calls that it makes when nothing befalls it."""
-    calls = len(Life(scenario, seed, 1).world().calls.names)
-    return [Life(scenario, seed, 1, ((number, kind),)) for number in range(1, calls + 1, every) for kind in kinds]
+    """One fault: of these kinds, at every so many-th of the calls of a world in which nothing befalls anybody."""
+    folders = SCENARIOS[scenario].folders
+    calls = len(Life(scenario, seed, folders).world().calls.names)
+    return [Life(scenario, seed, folders, ((number, kind),)) for number in range(1, calls + 1, every) for kind in kinds]
 
 
 @dataclass(frozen=True, slots=True)

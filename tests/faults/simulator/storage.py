@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from itertools import pairwise
+from typing import NamedTuple
 
 from faults.simulator.hub import EPOCH
 
@@ -9,8 +10,25 @@ from dropforge import wire
 from dropforge.adapters.memory import MemoryDisk, MemoryStore
 from dropforge.domain.files import StoredFile
 from dropforge.domain.runs import NEXT, Run, State
+from dropforge.domain.spaces import Alias
 
-_LEDGER, _ACTIVE = "ledger/", "active/"
+_LEDGER, _ACTIVE, _ALIASES = "ledger/", "active/", "aliases/"
+
+
+class Pointed(NamedTuple):
+    """Readers were pointed to a space, or nowhere.
+
+    Attributes:
+        time: When, in seconds.
+        dataset: Whose readers.
+        alias: Where to; None for nowhere.
+        run: The record of the space's run at that time.
+    """
+
+    time: float
+    dataset: str
+    alias: Alias | None
+    run: Run | None
 
 
 class DropBucket(MemoryStore):
@@ -28,12 +46,15 @@ class DropBucket(MemoryStore):
 
 
 class StateBucket(MemoryStore):
-    """Watches the ledger.
+    """Watches the ledger and the aliases.
 
     Attributes:
         records: Every run as it stands.
         recorded: When each was stored first, in seconds.
         closed: When a run's marker among the active ones was removed for the last time, in seconds.
+        pointed: Every time that readers were pointed somewhere else, or to the same space by another's wish.
+        reached: Is told of a run that has made a step.
+        overruled: Runs that were opened to readers although somebody had asked for their end before.
         wrong: What must not have happened to a record.
     """
 
@@ -42,6 +63,9 @@ class StateBucket(MemoryStore):
         self.records: dict[str, Run] = {}
         self.recorded: dict[str, float] = {}
         self.closed: dict[str, float] = {}
+        self.pointed: list[Pointed] = []
+        self.reached: Callable[[Run], None] = lambda run: None
+        self.overruled: list[str] = []
         self.wrong: list[str] = []
 
     def write(self, name: str, data: bytes, *, replacing: int | None, metadata: Mapping[str, str] | None = None) -> int:
@@ -49,6 +73,8 @@ class StateBucket(MemoryStore):
         generation = super().write(name, data, replacing=replacing, metadata=metadata)
         if name.startswith(_LEDGER):
             self._observe(wire.decode(data, Run, name))
+        if name.startswith(_ALIASES):
+            self._point(_dataset(name), wire.decode(data, Alias, name))
         return generation
 
     def delete(self, name: str, *, generation: int | None = None) -> None:
@@ -58,6 +84,18 @@ class StateBucket(MemoryStore):
         if name.startswith(_ACTIVE) and name in self._objects:
             self.closed[name.removeprefix(_ACTIVE)] = self._time()
         super().delete(name, generation=generation)
+        if name.startswith(_ALIASES) and name not in self._objects:
+            self._point(_dataset(name), None)
+
+    def alias(self, dataset: str, time: float | None = None) -> Alias | None:
+        """Where a dataset's readers were pointed to at a second; now, without one."""
+        until = [each for each in self.pointed if each.dataset == dataset and (time is None or each.time <= time)]
+        return until[-1].alias if until else None
+
+    def _point(self, dataset: str, alias: Alias | None) -> None:
+        before = self.alias(dataset)
+        if (alias and (alias.run, alias.request)) != (before and (before.run, before.request)):
+            self.pointed.append(Pointed(self._time(), dataset, alias, self.records.get(alias.run) if alias else None))
 
     def _time(self) -> float:
         return (self._disk.clock.now() - EPOCH).total_seconds()
@@ -74,6 +112,8 @@ class StateBucket(MemoryStore):
             self.wrong.append(f"run {run.id} was {before.state}, and its history was written anew: {told}")
         elif len(run.history) > len(before.history) + 1:
             self.wrong.append(f"run {run.id} made several steps at once after {before.state}: {told}")
+        if before and before.stop and run.stop and _is_open(run) and not _is_open(before):
+            self.overruled.append(run.id)
         for earlier, later in pairwise(run.history[len(before.history) - 1 if before else 0 :]):
             if later.state not in NEXT[earlier.state]:
                 self.wrong.append(f"run {run.id} went from {earlier.state} to {later.state}")
@@ -81,3 +121,13 @@ class StateBucket(MemoryStore):
                 self.wrong.append(f"run {run.id} was {later.state} before it was {earlier.state}")
         if run.state is not run.history[-1].state:
             self.wrong.append(f"run {run.id} says that it is {run.state}, and its history {told}")
+        if before is None or len(run.history) > len(before.history):
+            self.reached(run)
+
+
+def _is_open(run: Run) -> bool:
+    return run.serving is not None and run.serving.decision == "open"
+
+
+def _dataset(name: str) -> str:
+    return name.removeprefix(_ALIASES).removesuffix(".json")

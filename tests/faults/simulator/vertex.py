@@ -1,38 +1,55 @@
 """Vertex AI: jobs and deployments that take their time, and end as the folder's fate will have it."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
+from typing import NamedTuple
 
-from faults.simulator.fates import Ending, Fate
+from faults.simulator.fates import Fate, attempt_of
 from faults.simulator.hub import Hub, moment
+from faults.simulator.nature import Ending
 
-from dropforge.adapters.memory import BASE_KNOWS, TRAINED, embedded
+from dropforge.adapters.memory import TRAINED, embedded
 from dropforge.domain.catalogue import CATALOGUE
 from dropforge.domain.errors import Foreign, Missing, Refused, Unavailable
 from dropforge.domain.facts import Fault, Tuned
-from dropforge.domain.jobs import JobState, Look, Order, fault_of
+from dropforge.domain.jobs import ENDED, JobState, Look, Order, fault_of
 from dropforge.domain.probe import Text
 from dropforge.ports import Endpoint, Operation
 
 _PARENT = "projects/p/locations/l"
+_BASE_KNOWS = 60  # numbers: half of the test queries of a large dataset, so that a deceptive model is worse
 _ENDED = {
     Ending.BETTER: JobState.SUCCEEDED,
     Ending.WORSE: JobState.SUCCEEDED,
     Ending.DECEPTIVE: JobState.SUCCEEDED,
+    Ending.SHORT: JobState.FAILED,
     Ending.FAILED: JobState.FAILED,
     Ending.CANCELLED: JobState.CANCELLED,
 }
+_MESSAGES = {
+    Ending.SHORT: "The following quotas are exceeded: restricted_image_training_nvidia_v100_gpus",
+    Ending.FAILED: "no more memory",
+}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Job:
-    """A tuning job: what was ordered, when, what it reads, and what is in store for it."""
+    """A tuning job: what was ordered, when, what it reads, and what is in store for it.
+
+    Attributes:
+        stopped: When it stops, or stopped, because it was asked to; None where nobody asked.
+        told: Whether the service's log has told of its end.
+    """
 
     order: Order
     begun: float
     content: tuple[str, ...]
     fate: Fate
+    stopped: float | None = None
+    told: bool = False
 
     @property
     def run(self) -> str:
@@ -40,19 +57,60 @@ class Job:
         return self.order.labels["dropforge-run"]
 
     @property
+    def strays(self) -> str:
+        """Which of the files that it reads do not lie where its run's input does."""
+        paths = [str(value) for key, value in self.order.parameters.items() if key.endswith("_path")]
+        return ", ".join(path for path in paths if path and f"/runs/{self.run}/input/" not in path)
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt at its version it is."""
+        return attempt_of(self.order.id)
+
+    @property
+    def ending(self) -> Ending:
+        """How it ends, if nobody stops it."""
+        return self.fate.ending_of(self.attempt)
+
+    @property
+    def steps(self) -> list[tuple[float, JobState]]:
+        """The states that it passes through, after waiting, and from which second on."""
+        fate, since = self.fate, self.begun + self.fate.pending
+        half = since + fate.running / 2
+        pause = [(half, JobState.PAUSED), (half + fate.paused, JobState.RUNNING)] if fate.paused else []
+        steps = [(since, JobState.RUNNING), *pause, (since + fate.running + fate.paused, _ENDED[self.ending])]
+        if self.stopped is None or steps[-1][0] <= self.stopped:
+            return steps
+        return [*(step for step in steps if step[0] < self.stopped), (self.stopped, JobState.CANCELLED)]
+
+    @property
     def course(self) -> tuple[JobState, ...]:
         """The states that it passes through, after waiting."""
-        pause = (JobState.PAUSED, JobState.RUNNING) if self.fate.paused else ()
-        return (JobState.RUNNING, *pause, _ENDED[self.fate.ending])
+        return tuple(state for _, state in self.steps)
+
+    @property
+    def end(self) -> float:
+        """From which second on it bills no more."""
+        return self.steps[-1][0]
 
     def state(self, time: float) -> JobState:
         """How it stands at a second of virtual time."""
-        since, half = time - self.begun - self.fate.pending, self.fate.running / 2
-        if since < 0:
-            return JobState.WAITING
-        if half <= since < half + self.fate.paused:
-            return JobState.PAUSED
-        return JobState.RUNNING if since < self.fate.running + self.fate.paused else _ENDED[self.fate.ending]
+        return next((state for since, state in reversed(self.steps) if since <= time), JobState.WAITING)
+
+
+class Deployment(NamedTuple):
+    """A deployment that was begun: of which run, when, and the code with which it ends; empty for a loaded model."""
+
+    run: str
+    time: float
+    code: str
+
+
+class Removal(NamedTuple):
+    """A served model was taken off its endpoint: of which run, and when."""
+
+    run: str
+    time: float
 
 
 @dataclass(slots=True)
@@ -85,20 +143,30 @@ class Vertex:
 
     Attributes:
         jobs: Every job, by resource name.
+        most_jobs: How many were in flight at once, at the most.
         served: Every endpoint, by resource name.
-        deployments: For each deployment that was begun, the run and the second.
+        deployments: Each that was begun.
+        removals: Each model that was taken off its endpoint while it was served.
     """
 
     def __init__(
-        self, hub: Hub, fate_of: Callable[[str], Fate], content_of: Callable[[Order], tuple[str, ...]]
+        self,
+        hub: Hub,
+        fate_of: Callable[[str], Fate],
+        content_of: Callable[[Order], tuple[str, ...]],
+        tell: Callable[[str], None],
     ) -> None:
         self.jobs: dict[str, Job] = {}
+        self.most_jobs = 0
         self.served: dict[str, Served] = {}
-        self.deployments: list[tuple[str, float]] = []
+        self.deployments: list[Deployment] = []
+        self.removals: list[Removal] = []
         self._hub = hub
         self._fate_of = fate_of
         self._content_of = content_of
+        self._log = tell
         self._works: dict[str, Work] = {}
+        self._begun = Counter[str]()
 
     # Jobs
 
@@ -108,33 +176,62 @@ class Vertex:
         if name not in self.jobs:
             fate = self._fate_of(order.labels["dropforge-dataset"])
             self.jobs[name] = Job(order, self._hub.time, self._content_of(order), fate)
+            self.most_jobs = max(self.most_jobs, len(self.in_flight()))
+            self._tell_at_the_end(self.jobs[name])
         if self.jobs[name].order.labels != order.labels:
             raise Foreign(f"{name} is not run {order.id}")
         return name
 
     def look(self, job: str) -> Look:
         """See `Tuner.look`."""
-        found = self.jobs.get(job)
-        if found is None:
-            raise Missing(f"there is no {job}")
+        found = self._job(job)
         state = found.state(self._hub.time)
         if state is JobState.SUCCEEDED:
-            return Look(state=state, tuned=Tuned(model=_model(found.order.id), metrics=found.fate.metrics))
-        fault = fault_of("INTERNAL", "no more memory", "text-embedding-trainer", of_pipeline=True)
-        return Look(state=state, fault=fault if state is JobState.FAILED else None)
+            return Look(
+                state=state, tuned=Tuned(model=_model(found.order.id), metrics=found.fate.metrics_of(found.attempt))
+            )
+        if state is JobState.FAILED:
+            message = _MESSAGES[found.ending]
+            return Look(state=state, fault=fault_of("INTERNAL", message, "text-embedding-trainer", of_pipeline=True))
+        return Look(state=state)
 
     def named(self, order: str) -> str:
         """See `Tuner.named`."""
         return f"{_PARENT}/pipelineJobs/{order}"
 
     def cancel(self, job: str) -> None:
-        """See `Tuner.cancel`. Nobody asks for it here."""
-        raise AssertionError(f"{job} is cancelled, and nobody asked for it")
+        """See `Tuner.cancel`. It takes a while to stop, and cannot be asked while it is being prepared."""
+        found, time = self._job(job), self._hub.time
+        if found.state(time) in ENDED or found.stopped is not None:
+            return
+        if time < found.begun + found.fate.preparing:
+            raise Unavailable(f"{job} is being prepared")
+        found.stopped = time + found.fate.stopping
+        self._tell_at_the_end(found)
 
     def states(self, since: datetime) -> Mapping[str, JobState]:
         """See `Tuner.states`."""
         time = self._hub.time
         return {job.order.id: job.state(time) for job in self.jobs.values() if moment(job.begun) >= since}
+
+    def in_flight(self) -> list[Job]:
+        """The jobs that bill now."""
+        return [job for job in self.jobs.values() if job.end > self._hub.time]
+
+    def _job(self, name: str) -> Job:
+        found = self.jobs.get(name)
+        if found is None:
+            raise Missing(f"there is no {name}")
+        return found
+
+    def _tell_at_the_end(self, job: Job) -> None:
+        """Have the service's log tell when a job has ended, once."""
+        self._hub.at(job.end - self._hub.time + 1, partial(self._tell, job), background=True)
+
+    def _tell(self, job: Job) -> None:
+        if not job.told and job.end <= self._hub.time:
+            job.told = True
+            self._log(job.order.id)
 
     # Endpoints
 
@@ -173,9 +270,11 @@ class Vertex:
                 return found.loading[deployed_model]
             if work.fault is None:
                 return ""
-        self.deployments.append((found.labels["dropforge-run"], self._hub.time))
+        run = found.labels["dropforge-run"]
         fate = self._fate_of(found.labels["dropforge-dataset"])
-        fault = None if fate.loads else fault_of("RESOURCE_EXHAUSTED", "no accelerator is free", "deployment")
+        fault = _fault(fate, self._begun[run])
+        self._begun[run] += 1
+        self.deployments.append(Deployment(run, self._hub.time, fault.code if fault else ""))
         found.loading[deployed_model] = self._begin(endpoint, Work(self._hub.time + fate.loading, fault))
         return found.loading[deployed_model]
 
@@ -204,6 +303,7 @@ class Vertex:
             raise Unavailable(f"a model is on its way to {endpoint}")
         found.loading.pop(deployed_model, None)
         if loading and self._has_loaded(loading):
+            self.removals.append(Removal(found.labels["dropforge-run"], self._hub.time))
             raise Unavailable(f"{endpoint} is being emptied")
         if found.loading:
             raise Unavailable(f"{endpoint} holds another model")
@@ -215,8 +315,9 @@ class Vertex:
             raise Unavailable(f"nothing is deployed on {endpoint}")
         if not task_type:
             raise Refused("a text is embedded for a task")
-        fate = self._fate_of(self._there(endpoint).labels["dropforge-dataset"])
-        return [embedded(text, knows=TRAINED if fate.ending is Ending.DECEPTIVE else None) for text in texts]
+        labels = self._there(endpoint).labels
+        ending = self._fate_of(labels["dropforge-dataset"]).ending_of(attempt_of(labels["dropforge-run"]))
+        return [embedded(text, knows=TRAINED if ending is Ending.DECEPTIVE else None) for text in texts]
 
     def embed_by_base(
         self, base_model: str, texts: Sequence[Text], task_type: str, dimensions: int | None
@@ -225,7 +326,7 @@ class Vertex:
         if base_model not in CATALOGUE.base_models or not task_type:
             raise Refused(f"there is no base model {base_model} for {task_type or 'no task'}")
         padding = [0.0] * max((dimensions or 3) - 3, 0)
-        return [[*embedded(text, knows=BASE_KNOWS), *padding] for text in texts]
+        return [[*embedded(text, knows=_BASE_KNOWS), *padding] for text in texts]
 
     def _there(self, endpoint: str) -> Served:
         found = self.served.get(endpoint)
@@ -241,6 +342,15 @@ class Vertex:
         name = f"{endpoint}/operations/{len(self._works) + 1}"
         self._works[name] = work
         return name
+
+
+def _fault(fate: Fate, number: int) -> Fault | None:
+    """What a run's deployment of this number, from 0, ends with."""
+    if number < fate.stumbles:
+        return fault_of("RESOURCE_EXHAUSTED", "no accelerator is free", "deployment")
+    if number < fate.stumbles + fate.refusals:
+        return fault_of("INVALID_ARGUMENT", "the machine type is not there", "deployment")
+    return None
 
 
 def _model(job_id: str) -> str:

@@ -14,20 +14,22 @@ from faults.simulator.hub import Hub
 from faults.simulator.instances import Fleet
 from faults.simulator.invariants import Violation
 from faults.simulator.listening import Listener
-from faults.simulator.nature import Nature
+from faults.simulator.nature import Asked, Kind, Nature
 from faults.simulator.people import Deed, Plan, plan
 from faults.simulator.slack import Slack
 from faults.simulator.storage import DropBucket, StateBucket
 from faults.simulator.trace import Trace
 from faults.simulator.vertex import Vertex
+from faults.simulator.wishes import Wish
 from support.world import ENVIRONMENT
 
 from dropforge import bootstrap, settings
 from dropforge.adapters.memory import MemoryDisk
 from dropforge.aliases import Aliases
+from dropforge.domain.caps import Caps
 from dropforge.domain.datasets import ROOT
 from dropforge.domain.jobs import Order
-from dropforge.domain.runs import Run
+from dropforge.domain.runs import Run, State
 from dropforge.domain.spaces import Alias
 from dropforge.settings import Settings
 
@@ -38,9 +40,9 @@ _KEPT = 0.5  # hours that a space without readers is kept here, so that worlds n
 
 
 @cache
-def _settings() -> Settings:
+def _settings(caps: Caps) -> Settings:
     loaded = settings.load(ENVIRONMENT)
-    return replace(loaded, operator=replace(loaded.operator, keep_previous_hours=_KEPT))
+    return replace(loaded, operator=replace(loaded.operator, keep_previous_hours=_KEPT, caps=caps))
 
 
 class World:
@@ -48,6 +50,7 @@ class World:
 
     Attributes:
         vertex_type: What stands for Vertex; likewise for the others. A test takes a worse one.
+        wishes: What people have asked for by hand.
     """
 
     vertex_type: ClassVar[type[Vertex]] = Vertex
@@ -68,20 +71,22 @@ class World:
         self.faults = faults or Faults()
         self.nature = nature or Nature()
         self.horizon = horizon
-        self.settings = _settings()
+        self.settings = _settings(self.nature.caps)
         self.hub = Hub()
         self.trace = Trace(self.hub)
         self.listener = Listener()
-        chance = Chance(seed)
+        self._chance = chance = Chance(seed)
         self.plans = [plan(number, chance, self.nature) for number in range(folders)]
         self._plans = {planned.folder: planned for planned in self.plans}
         self.fate = Fate(self.faults, chance.stream("faults"))
         disk = MemoryDisk(cast("ManualClock", self.hub))  # all that it asks of a clock is the time
         self.state = self.state_type(disk)
+        self.state.reached = self._reached
         self.calls = Calls(self.hub, self.fate, chance.stream("calls"), self.trace, self.nature.latency)
         self.bus = self.bus_type(self.hub, chance, self.nature, self.trace, self.records, self._handle)
         self.drop = DropBucket(disk, self.bus.finalized)
-        self.vertex = self.vertex_type(self.hub, lambda folder: self.plan_of(folder).fate, self._content)
+        self.vertex = self.vertex_type(self.hub, lambda folder: self.plan_of(folder).fate, self._content, self._ended)
+        self.wishes: list[Wish] = []
         self.slack = self.slack_type()
         services = {
             "drop": self.drop,
@@ -94,6 +99,7 @@ class World:
         self.fleet = Fleet(
             self.hub, self.calls, services, self.settings, chance.stream("fleet"), self.trace, self.nature.skew
         )
+        self._came = Counter[tuple[str, State]]()
         self._final: set[str] = set()
         self._calm_since: float | None = None
         self._found: list[Violation] | None = None
@@ -125,6 +131,33 @@ class World:
             self.drop.delete(name)
         else:
             self.drop.write(name, deed.data, replacing=None)
+
+    def _reached(self, run: Run) -> None:
+        """A run has made a step: people who waited for it will ask for something."""
+        self._came[run.dataset, run.state] += 1
+        for asked in self.plan_of(run.dataset).asks:
+            if (asked.once, asked.nth) == (run.state, self._came[run.dataset, run.state]):
+                least, most = asked.after
+                delay = least + (most - least) * self._chance.draw("asked", run.id, asked.kind, asked.once, asked.nth)
+                self.hub.at(delay, partial(self._ask, asked, run))
+
+    def _ask(self, asked: Asked, run: Run) -> None:
+        """Somebody asks for something, as things are now."""
+        about = run.id
+        if asked.former:
+            alias = self.state.alias(run.dataset)
+            about = alias.previous.run if alias and alias.previous else ""
+        elif asked.kind is Kind.ROLLBACK:
+            about = ""
+        if about or asked.kind is Kind.ROLLBACK:
+            wish = Wish(asked.kind, run.dataset, about, asked.even_current, lambda: self.hub.time)
+            self.wishes.append(wish)
+            self.trace.add(f"somebody asks: {wish}")
+            self.bus.ask(wish)
+
+    def _ended(self, job: str) -> None:
+        if self.nature.tells_of_jobs:
+            self.bus.ended(job)
 
     def _is_over(self) -> bool:
         """Whether everything has been settled for two sweeps, with nobody to come and no fault to come."""
@@ -186,10 +219,11 @@ class World:
             "folders": len(self.plans),
             "runs": len(self.records),
             "calls": len(self.calls.names),
-            **{name: self.bus.counts[name] for name in ("published", "deliveries", "duplicated", "dropped")},
+            **{name: self.bus.counts[name] for name in ("published", "deliveries", "duplicated", "dropped", "wishes")},
             "faults": dict(sorted(Counter(fired.kind for fired in self.fate.fired).items())),
             "timeouts": len(self.bus.timeouts),
             "dead letters": len(self.bus.dead),
+            "granted": sum(bool(wish.granted) for wish in self.wishes),
             "repairs": self.listener.repairs,
             "repeated posts": self.slack.posts.total() - len(self.slack.posts),
             "virtual hours": round(self.hub.time / 3600, 2),

@@ -114,9 +114,16 @@ class _Demonstration:
 
     def _measured(self, deployed: ModelDeployed) -> None:
         judged = deployed.judgement
-        self.out.print("\n[bold]banking77, 3,080 held-out questions[/bold]")
-        if judged and judged.base is not None and judged.tuned is not None:
-            self.out.print(f"  nDCG@10   base {judged.base:.3f} → tuned {judged.tuned:.3f}   ({judged.because})")
+        if judged:
+            asked = f"{judged.queries:,} of its held-out questions, among {judged.documents:,} documents"
+            self.out.print(f"\n[bold]banking77, measured with {asked}[/bold]")
+            for model, figures in judged.figures.items():
+                shown = "   ".join(f"{measure} {value:.3f}" for measure, value in figures.items())
+                self.out.print(f"  {model:<9} {shown}")
+            self.out.print(f"  gate      {judged.because}", soft_wrap=True)
+            for example in judged.examples[:2]:
+                ranks = f"from rank {example.before or 'below ten'} to rank {example.after or 'below ten'}"
+                self.out.print(Text(f"  example   “{example.text}” {ranks}"), soft_wrap=True)
         self.out.print(f"  model     {deployed.model}", soft_wrap=True)
         self.out.print(f"  endpoint  {deployed.endpoint}", soft_wrap=True)
 
@@ -157,6 +164,7 @@ def _what_next(out: Console) -> None:
         ("In another terminal, point gcloud and Google's clients at it:", 'eval "$(.venv/bin/dropforge local env)"'),
         ("Drop it:", "gcloud storage cp FOLDER/* gs://dropforge-drop/datasets/NAME/"),
         ("See what becomes of it:", ".venv/bin/dropforge runs"),
+        ("Ask the tuned model:", '.venv/bin/dropforge search NAME "a question"'),
     ):
         out.print(Text(f"  {meaning}"))
         out.print(Text(f"    {command}", style="bold"), soft_wrap=True)

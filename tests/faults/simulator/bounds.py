@@ -1,0 +1,49 @@
+"""By when something must have happened, at the latest."""
+
+from typing import TYPE_CHECKING
+
+from faults.simulator.bus import PERIODS
+
+from dropforge.domain.runs import Run, State
+
+if TYPE_CHECKING:
+    from faults.simulator.world import World
+
+PROMPT = 3 * PERIODS["sweep"]
+_LOOKS = 5  # of the watcher: job, endpoint, deployment, opening, one to spare
+_LOOKS_A_STUMBLE = 2  # that it failed, and that the pause is over
+_LOOKS_AN_ATTEMPT = 3  # that it failed, that the pause is over, one to spare
+_LOOKS_TO_CLEAR = 2  # a model is taken off its endpoint, and the endpoint is removed
+
+
+def latest(world: "World", run: Run) -> float:
+    """By which second a run must be settled.
+
+    That is three sweeps, what the services take, the settling and the looks of the watcher after the last file of its
+    folder was uploaded, the last wish about it was granted, or the last fault was over, whichever came later; what froze
+    is delivered anew at once. The first message of a run that is lost costs what the three sweeps are for; each further
+    one costs the patience and another sweep, each tick that is lost another tick. Where the operator caps what runs may
+    spend, everybody may have to wait for everybody.
+    """
+    plan, dropped = world.plan_of(run.dataset), world.bus.dropped
+    wishes = [wish.ended for wish in world.wishes if wish.dataset == run.dataset]
+    began = max([plan.last, calm_since(world), *wishes])
+    further = max(dropped[run.dataset] - 1, 0) * (world.settings.patience_seconds + PERIODS["sweep"])
+    ticks = sum(period * dropped[schedule] for schedule, period in PERIODS.items())
+    waited_for = world.records.values() if world.nature.caps.shared else (run,)
+    seconds = sum(_seconds(world, each) for each in waited_for)
+    return began + PROMPT + seconds + world.settings.settle_seconds + further + ticks
+
+
+def calm_since(world: "World") -> float:
+    """When the last fault was over, in seconds."""
+    faults = [fired.time if fired.kind == "zombie" else fired.over for fired in world.fate.fired]
+    return max([0, *faults, *(time for time, _ in world.bus.timeouts)])
+
+
+def _seconds(world: "World", run: Run) -> float:
+    """What the services take for a run, and the watcher until it notices."""
+    fate = world.plan_of(run.dataset).fate
+    looks = _LOOKS + _LOOKS_A_STUMBLE * fate.stumbles + _LOOKS_AN_ATTEMPT * fate.shortages
+    looks += _LOOKS_TO_CLEAR * (run.state in {State.WITHHELD, State.DEPLOY_FAILED})
+    return fate.seconds_of(run.attempt, is_approved=run.approval is not None) + looks * PERIODS["watch"]
