@@ -103,6 +103,27 @@ class TestTuner:
         with pytest.raises(Foreign, match="not run"):
             world.tuner.submit(order)
 
+    def test_nor_is_one_that_reads_other_files(self, world, order):
+        other = {**order.parameters, "train_label_path": f"gs://{BUCKET}/topics/test_label.tsv"}
+        world.tuner.submit(replace(order, parameters=other))
+        with pytest.raises(Foreign, match="not run"):
+            world.tuner.submit(order)
+
+    def test_one_whose_further_labels_are_others_by_now_is_adopted(self, world, order):
+        job = world.tuner.submit(order)
+        assert world.tuner.submit(replace(order, labels={**order.labels, "cost-centre": "search"})) == job
+
+    def test_a_job_that_is_asked_to_stop_has_stopped_in_the_end(self, world, order):
+        job = world.tuner.submit(order)
+        assert job == world.tuner.named(order.id)
+        world.tuner.cancel(job)
+        eventually(lambda: world.tuner.look(job).state is JobState.CANCELLED, seconds=PATIENCE)
+        world.tuner.cancel(job)  # it stays as it is
+
+    def test_a_job_that_is_not_there_cannot_be_asked(self, world):
+        with pytest.raises(Missing):
+            world.tuner.cancel(world.tuner.named("nobody"))
+
     def test_a_job_that_is_not_there_is_missing(self, world):
         with pytest.raises(Missing):
             world.tuner.look("projects/p/locations/us-central1/pipelineJobs/nobody")

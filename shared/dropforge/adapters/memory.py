@@ -21,7 +21,7 @@ from dropforge.domain.errors import Conflict, Foreign, Missing, Refused, Unavail
 from dropforge.domain.events import Event
 from dropforge.domain.facts import Fault, Tuned
 from dropforge.domain.files import StoredFile
-from dropforge.domain.jobs import DATASET_LABEL, ENDED, RUN_LABEL, JobState, Look, Order
+from dropforge.domain.jobs import DATASET_LABEL, ENDED, RUN_LABEL, JobState, Look, Order, is_placed_by
 from dropforge.domain.messages import Message
 from dropforge.domain.probe import Text
 from dropforge.ports import NEW, Endpoint, Operation
@@ -163,7 +163,7 @@ class MemoryTuner:
             raise Refused(self.refuses)
         name = self.named(order.id)
         taken = self.jobs.setdefault(name, order)
-        if taken.labels != order.labels:
+        if not is_placed_by(order, taken.labels, taken.parameters):
             raise Foreign(f"{name} is not run {order.id}")
         self.looks.setdefault(name, Look(state=JobState.WAITING))
         return name

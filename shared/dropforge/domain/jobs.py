@@ -15,6 +15,7 @@ MANAGED = ("managed-by", "dropforge")
 RUN_LABEL, DATASET_LABEL = "dropforge-run", "dropforge-dataset"
 # https://cloud.google.com/vertex-ai/docs/general/resource-labels
 _LABEL_KEY, _LABEL_VALUE, _MOST_LABELS = re.compile(r"[a-z][-_a-z0-9]{0,62}"), re.compile(r"[-_a-z0-9]{0,63}"), 64
+_READ = ("corpus_path", "queries_path", "train_label_path", "test_label_path", "validation_label_path")
 _USERS = frozenset({"data", "budget", "request"})
 _DATA_CODES = frozenset({"INVALID_ARGUMENT", "NOT_FOUND", "FAILED_PRECONDITION", "OUT_OF_RANGE"})
 _KINDS = {
@@ -137,6 +138,17 @@ def order_for(
         output=f"{data}output",
         labels=labels_of(run, labels or {}),
         encryption_key=encryption_key,
+    )
+
+
+def is_placed_by(order: Order, labels: Mapping[str, str], parameters: Mapping[str, object]) -> bool:
+    """Whether a job that has the order's id is the order's own.
+
+    It is told by the labels that are ours and by what it reads; the operator's further labels may have changed since.
+    """
+    ours = (MANAGED[0], RUN_LABEL, DATASET_LABEL)
+    return all(labels.get(key) == order.labels.get(key) for key in ours) and all(
+        parameters.get(key, "") == order.parameters[key] for key in _READ
     )
 
 

@@ -18,6 +18,7 @@ from dropforge.domain.datasets import Folder, place_of
 from dropforge.domain.files import StoredFile
 from dropforge.domain.jobs import ENDED
 from dropforge.domain.runs import SERVED, SETTLED, STUCK_AFTER, State
+from dropforge.domain.spaces import deployed_model_id_of
 from dropforge.domain.text import as_name
 from dropforge.ledger import Owed
 from dropforge.logs import isolated, log
@@ -107,7 +108,7 @@ class Sweeper:
                 yield Chore("run", owed.run, partial(self._overdue, owed))
             # A marker is touched at every try to submit; what was told once is not told again.
             since = owed.begun if owed.state is State.VALIDATED else owed.touched
-            if owed.state and now - since >= STUCK_AFTER[owed.state]:
+            if owed.state and now - since >= STUCK_AFTER.get(owed.state, timedelta.max):
                 yield Chore("stuck", owed.run, partial(self._stuck, owed))
 
     def _overdue(self, owed: Owed) -> str:
@@ -196,8 +197,8 @@ class Sweeper:
         run = self.progress.ledger.load(endpoint.run) if endpoint.run else None
         if run and (run.state in SERVED or self.progress.clock.now() - run.updated < self.settings.patience):
             return ""  # in use, or being removed just now
-        if run and run.serving and run.serving.endpoint == endpoint.name:
-            self.host.discard(endpoint.name, run.serving.deployed_model)
+        if run and endpoint.name == self.host.endpoint(run.id):  # it may have ended before that was on record
+            self.host.discard(endpoint.name, deployed_model_id_of(run.id))
             return f"the run is {run.state}, and its endpoint was left: removed"
         # Whose it is only people know.
         notice = announcements.unowned(endpoint.name, run, dataset=endpoint.dataset, at=endpoint.created)

@@ -21,7 +21,17 @@ from dropforge.adapters.google.faults import translated
 from dropforge.adapters.google.predictions import Predictions
 from dropforge.domain.errors import Conflict, Foreign, Missing, Unavailable
 from dropforge.domain.facts import Fault, Tuned
-from dropforge.domain.jobs import DATASET_LABEL, ENDED, MANAGED, RUN_LABEL, JobState, Look, Order, fault_of
+from dropforge.domain.jobs import (
+    DATASET_LABEL,
+    ENDED,
+    MANAGED,
+    RUN_LABEL,
+    JobState,
+    Look,
+    Order,
+    fault_of,
+    is_placed_by,
+)
 from dropforge.domain.probe import Text
 from dropforge.ports import Endpoint, Operation
 from dropforge.settings import Settings
@@ -30,7 +40,6 @@ _PATIENCE = 60.0  # seconds for one call
 _PAGE = 100  # resources; the service gives no more at once
 _OURS = f'labels.{MANAGED[0]}="{MANAGED[1]}"'
 
-_INPUT = "corpus_path"  # lies below a prefix of the run's own
 _STOPPING = frozenset({PipelineState.PIPELINE_STATE_CANCELLING})
 _STATES = {
     PipelineState.PIPELINE_STATE_UNSPECIFIED: JobState.WAITING,
@@ -91,10 +100,7 @@ class Vertex:
 
     def _adopt(self, order: Order) -> str:
         found = self._job(self.named(order.id))
-        labels, read = dict(found.labels), dict(found.runtime_config.parameter_values)
-        # The operator's own labels may have changed since; what tells our jobs apart, and what they read, never does.
-        is_ours = all(labels.get(key) == order.labels[key] for key in (MANAGED[0], RUN_LABEL, DATASET_LABEL))
-        if not is_ours or read.get(_INPUT) != order.parameters[_INPUT]:
+        if not is_placed_by(order, dict(found.labels), dict(found.runtime_config.parameter_values)):
             raise Foreign(
                 f"{found.name} exists, but its labels or its input say that it is not run {order.id}: remove that job, "
                 "or change a byte of the dataset"
