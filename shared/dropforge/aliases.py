@@ -111,6 +111,10 @@ class Aliases:
             return wanted
         raise Contended(f"the alias of {dataset} was moved by others {_TRIES} times in a row")
 
+    def is_untold(self, dataset: str) -> bool:
+        """Whether the alias of a dataset was moved by hand, and nobody was told."""
+        return any(pointer.dataset == dataset and pointer.is_untold for pointer in self.pointers())
+
     def pointers(self) -> Iterator[Pointer]:
         """Every alias in one line, from the listing alone."""
         for file in self._state.list(_ALIASES):

@@ -207,10 +207,13 @@ class Ledger:
         self._note(run, {"stops": "yes"})
 
     def settle(self, run: Run) -> None:
-        """Say that nothing is owed for a settled run any more."""
-        self._state.delete(_ACTIVE + run.id)
-        if run.state is State.RETIRED:
-            self._state.delete(RETIRING + run.id)
+        """Say that nothing is owed for a settled run any more, unless it was taken up again meanwhile."""
+        kinds = (_ACTIVE, RETIRING) if run.state is State.RETIRED else (_ACTIVE,)
+        markers = [marker for kind in kinds if (marker := self._find(kind + run.id))]
+        now = self.load(run.id)
+        if now and now.history == run.history:
+            for marker in markers:  # one that is made from now on is another's
+                self._state.delete(marker.name, generation=marker.generation)
 
     def forget(self, intent: Intent) -> None:
         """Remove the marker of a run that was begun and never recorded, unless it has been recorded meanwhile."""

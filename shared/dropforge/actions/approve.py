@@ -32,6 +32,7 @@ def approve(run_id: str, request: Request, *, host: ModelHost, progress: Progres
     if run is None:
         raise Missing(f"there is no run {run_id}: `dropforge runs` lists them")
     if run.state is State.DEPLOYING and run.approval:
+        progress.catch_up(run)  # whoever approved it may have been cut off before its marker was written
         return run
     if not (run.is_settled and State.DEPLOYING in NEXT[run.state]):
         raise NotAllowed(

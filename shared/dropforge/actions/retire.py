@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Literal
 
 from dropforge.aliases import Aliases, Left
-from dropforge.domain.errors import Missing, NotAllowed
+from dropforge.domain.errors import Contended, Missing, NotAllowed
 from dropforge.domain.runs import Run, State
 from dropforge.ports import ModelHost
 from dropforge.progress import Progress
@@ -69,6 +69,7 @@ def leave(run_id: str, *, even_current: bool, aliases: Aliases, progress: Progre
     Raises:
         Missing: There is no such run.
         NotAllowed: It is not served, or readers use it.
+        Contended: It was retired, or its readers came back, at the same time.
     """
     run = progress.ledger.load(run_id)
     if run is None:
@@ -83,7 +84,11 @@ def leave(run_id: str, *, even_current: bool, aliases: Aliases, progress: Progre
         )
     aliases.leave(run.id, at_once=True)
     aliases.remove(run.dataset, run.id)
-    return next(left for left in aliases.left() if left.run == run.id)
+    aliases.leave(run.id, at_once=True)  # once more: whoever was held up in between removed a later alias
+    left = next((left for left in aliases.left() if left.run == run.id), None)
+    if left is None:
+        raise Contended(f"{run.id} was retired, or its readers came back, at this very moment: look again")
+    return left
 
 
 def _noted(run: Run, decision: Literal["open", "retire"], progress: Progress) -> Run:

@@ -30,6 +30,9 @@ def rollback(dataset: str, to: str, request: Request, *, aliases: Aliases, progr
     current = aliases.of(dataset)
     if current is None:
         raise Missing(f"readers of {dataset} are pointed nowhere: nothing of it is deployed")
+    if aliases.is_untold(dataset) and not to and _is_served(progress.ledger.load(current.run)):
+        tell(current, aliases=aliases, progress=progress)  # it was cut off, and is asked for again: not to be undone
+        return current
     wanted = to or (current.previous.run if current.previous else "")
     if not wanted:
         raise NotAllowed(

@@ -14,6 +14,7 @@ from rich.text import Text
 from dropforge import wire
 from dropforge.cli.place import connect
 from dropforge.domain.errors import Missing
+from dropforge.domain.evaluation import MEASURES
 from dropforge.domain.facts import Checked, Judgement
 from dropforge.domain.messages import in_brief, in_words, line_of
 from dropforge.domain.runs import SETTLED, Run, State
@@ -143,9 +144,10 @@ def _judged(judgement: Judgement) -> Iterator[tuple[str, str]]:
     yield "gate", f"{judgement.verdict.replace('_', ' ')}: {judgement.because}"
     for model in ("base", "tuned", "deployed"):
         if figures := judgement.figures.get(model):
-            yield "", f"{model:<9}" + "  ".join(f"{measure} {value:.3f}" for measure, value in figures.items())
+            shown = (f"{measure} {figures[measure]:.3f}" for measure in MEASURES if measure in figures)
+            yield "", f"{model:<9}" + "   ".join(shown)
     for example in judgement.examples:
-        yield "", f"rank {example.before or 'none'} → {example.after or 'none'}: {example.text}"
+        yield "", f"rank {example.before or '>10'} → {example.after or '>10'}: {example.text}"
 
 
 def _state(state: State) -> Text:

@@ -180,7 +180,10 @@ class Rollout:
             judgement = Measurement(self.aliases, self.state, self.host, self.settings).judgement(run, serving)
         opens = run.approval or (judgement and gate.passes(judgement, run.tuning.deploy))
         decided = replace(serving, decision="open" if opens else "withhold")
-        return self._while_undecided(run, lambda now: replace(now, judgement=judgement, serving=decided))
+        # Whoever asked for its end while it was measured is heard: the next look withholds it.
+        return self._while_undecided(
+            run, lambda now: now if now.stop else replace(now, judgement=judgement, serving=decided)
+        )
 
     def _with_embeddings(self, run: Run, serving: Serving) -> Serving | None:
         """The corpus' vectors, where they are wanted, so that readers can switch at once; None when the time is up."""
@@ -219,7 +222,12 @@ class Rollout:
     # The record
 
     def _while_undecided(self, run: Run, decide: Callable[[Run], Run]) -> Run:
-        return self.progress.ledger.change(run.id, lambda now: decide(now) if _is_undecided(now) else now)
+        """Change a run unless it was decided since it was looked at, or taken up again: what was seen is then out of date."""
+
+        def still(now: Run) -> Run:
+            return decide(now) if now.history == run.history and _is_undecided(now) else now
+
+        return self.progress.ledger.change(run.id, still)
 
     def _write(self, run: Run, seen: Serving, wanted: Serving) -> Run:
         return self._while_undecided(run, lambda now: replace(now, serving=wanted) if now.serving == seen else now)

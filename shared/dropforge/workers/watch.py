@@ -84,7 +84,10 @@ class Watcher:
                 break
             with isolated(run=owed.run):
                 run = self.ledger.load(owed.run)
-                if run is None or run.state is not State.VALIDATED:
+                if run is None:
+                    continue
+                if run.state is not State.VALIDATED:  # it waits no more, and whoever moved it on was cut off
+                    self.rollout.progress.tell(run, told=owed.told)
                     continue
                 outcome = self.orders.place(run, cause=self.rollout.cause)
                 if outcome.what is not What.DEFERRED:

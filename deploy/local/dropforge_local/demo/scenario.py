@@ -16,6 +16,7 @@ from google.protobuf import json_format, struct_pb2
 from rich.console import Console
 from rich.text import Text
 
+from dropforge.domain.evaluation import MEASURES
 from dropforge.domain.events import DatasetRejected, Event, ModelDeployed, RunEvent
 from dropforge.domain.runs import SETTLED
 from dropforge.domain.text import printable
@@ -118,7 +119,7 @@ class _Demonstration:
             asked = f"{judged.queries:,} of its held-out questions, among {judged.documents:,} documents"
             self.out.print(f"\n[bold]banking77, measured with {asked}[/bold]")
             for model, figures in judged.figures.items():
-                shown = "   ".join(f"{measure} {value:.3f}" for measure, value in figures.items())
+                shown = "   ".join(f"{measure} {figures[measure]:.3f}" for measure in MEASURES if measure in figures)
                 self.out.print(f"  {model:<9} {shown}")
             self.out.print(f"  gate      {judged.because}", soft_wrap=True)
             for example in judged.examples[:2]:
