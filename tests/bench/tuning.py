@@ -2,7 +2,7 @@
 
 Run it: `.venv/bin/python tests/bench/tuning.py --data FOLDER [--write docs/tuning.md]`. The folder holds datasets in the
 four-file format, a folder each; nothing is downloaded. Every tuning is a job of the local Vertex AI, in a process of its
-own. With four datasets of up to 9,000 queries it takes some twenty minutes on two cores.
+own. With four datasets of up to 9,000 queries it takes some ten minutes on two cores.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from bench.tuned import datasets, tables
 from bench.tuned.datasets import Dataset
 from bench.tuned.judging import judged
 from bench.tuned.laboratory import Laboratory, laboratory
+from bench.tuned.spreading import spread
 from bench.tuned.tables import Trial
 from support.written import write
 from validation.machine import described, load
@@ -51,7 +52,8 @@ class Bench:
     def tried(self, dataset: Dataset, change: str = "", parameters: Mapping[str, Any] | None = None) -> Trial:
         """One tuning; `change` tells it from the dataset's others."""
         trained = self.at.tune(f"{dataset.name} {change}", dataset, parameters or {})
-        trial = Trial(dataset, change, parameters or {}, trained, judged(dataset, trained, parameters or {}))
+        found = judged(dataset, trained.model, metrics=trained.metrics, parameters=parameters or {})
+        trial = Trial(dataset, change, trained, found)
         self.trials.append(trial)
         print(f"{dataset.name}, {change or 'as it comes'}: {trial.judged.whole.because}", file=sys.stderr, flush=True)
         return trial
@@ -92,7 +94,8 @@ def main(words: Sequence[str] | None = None) -> None:
     busy = load()
     written = measured(every)
     about = [
-        f"- {datetime.now(UTC):%Y-%m-%d}, {described()}. Before the run {busy} processes wanted a core (average of one minute).",
+        f"- {datetime.now(UTC):%Y-%m-%d}, {described()}.",
+        f"- Before the run {busy} processes wanted a core (average of one minute).",
         f"- numpy {version('numpy')}, wordllama {version('wordllama')}.",
         "- `python tests/bench/tuning.py --data FOLDER --write docs/tuning.md`",
     ]
@@ -129,6 +132,7 @@ def measured(every: Sequence[Dataset]) -> dict[str, str]:
         "parameters": tables.parameters(parameters),
         "labels": tables.labels(labels),
         "harm": tables.labels(harm),
+        "spread": tables.spreads((spread(trial.dataset), trial) for trial in telling),
         "repeated": tables.repeated(repeated),
     }
 

@@ -32,11 +32,23 @@ def dataset(tmp_path):
     return datasets.read(tmp_path)
 
 
-def test_every_figure_of_the_text_stands_in_a_table():
-    prose = "\n".join(line for line in TEXT.splitlines() if not line.startswith(("|", "- ", "```")))
-    figures = re.findall(r"(?<![\d.])\d+\.\d{2,}", prose)
-    assert figures
-    assert {figure for figure in figures if not any(figure in row for row in ROWS)} == set()
+def test_the_only_figures_of_the_text_are_the_widths_of_intervals_in_the_table():
+    prose = " ".join(re.sub(r"<!-- begin.+?<!-- end|^\|.*$", "", TEXT, flags=re.DOTALL | re.MULTILINE).split())
+    told = re.search(
+        r"leave (0\.\d+) to (0\.\d+), all of them less than (0\.\d+); the 75 of cranfield leave (0\.\d+)", prose
+    )
+    assert re.findall(r"(?<![\d.])0\.\d+", prose) == list(told.groups())
+    _, _, table = TEXT.partition("<!-- begin: gate -->")
+    widths = {
+        tuple(cell.strip() for cell in row.split("|")[1:3]): float(found["high"]) - float(found["low"])
+        for row in table.partition("<!-- end")[0].splitlines()
+        if (found := CHANGE.search(row))
+    }
+    samples = sorted(widths[name, "the sample"] for name in ("banking77", "jsquad"))
+    low, high, most, few = map(float, told.groups())
+    assert [round(width, 2) for width in samples] == [low, high]
+    assert max(widths[name, "all of it"] for name in ("banking77", "jsquad")) < most
+    assert round(widths["cranfield", "all of it"], 2) == few
 
 
 def test_gains_and_verdicts_follow_from_the_figures_beside_them():
@@ -114,6 +126,13 @@ def test_a_split_by_document_shares_none(dataset):
 def test_queries_with_several_documents_are_not_split(dataset):
     several = Dataset("several", dataset.corpus, dataset.queries, dataset.train, [("q", "d1", 1), ("q", "d2", 1)])
     assert datasets.by_document(several) is None
+
+
+def test_a_folder_that_the_validator_refuses_is_told(tmp_path):
+    for name, content in topics().items():
+        (tmp_path / name).write_bytes(content + (b"q0-0\td0\tmany\n" if name == "test_label.tsv" else b""))
+    with pytest.raises(SystemExit, match=r"is refused: test_label\.tsv:62: .*many"):
+        datasets.read(tmp_path)
 
 
 def test_a_folder_without_a_file_is_told(tmp_path):

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
+from support.examination import examined
+
 from dropforge.domain.datasets import CORPUS, QUERIES, REQUIRED, TEST_LABELS, TRAINING_LABELS
 from dropforge.domain.probe import labels_of
 
@@ -58,11 +60,17 @@ def read(folder: Path) -> Dataset:
     """Read a folder.
 
     Raises:
-        SystemExit: It lacks a file; says which.
+        SystemExit: It lacks a file, or the validator refuses it; says what is wrong, and where.
     """
     if missing := [name for name in REQUIRED if not (folder / name).is_file()]:
         raise SystemExit(f"{folder} has no {', '.join(missing)}: it takes all of {', '.join(REQUIRED)}")
     content = {name: (folder / name).read_bytes() for name in REQUIRED}
+    report = examined(content)
+    if report.verdict == "rejected":
+        worst = report.findings[0]
+        raise SystemExit(
+            f"{folder} is refused: {worst.file}:{worst.line}: {worst.message}; `dropforge check` has the rest"
+        )
     return Dataset(
         name=folder.name,
         corpus=content[CORPUS],

@@ -5,11 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.tuned.datasets import Dataset
-from bench.tuned.laboratory import Trained
 from support.examination import examined
 from support.runs import validated
 
-from dropforge.adapters.memory import ManualClock, MemoryDisk, MemoryHost, MemoryStore
+from dropforge.adapters.memory import ManualClock, MemoryDisk, MemoryStore
 from dropforge.aliases import Aliases
 from dropforge.domain.facts import Checked, Judgement, Serving, Tuned
 from dropforge.domain.gate import GateRules
@@ -40,8 +39,8 @@ class Judged:
     averages: Judgement
 
 
-class Served(MemoryHost):
-    """Answers with the models' own vectors, as the local Vertex AI does."""
+class Served:
+    """What the gate asks of a `ModelHost`, answered with the models' own vectors as the local Vertex AI does."""
 
     def __init__(self, tuned: EmbeddingModel) -> None:
         self._tuned = tuned
@@ -55,23 +54,26 @@ class Served(MemoryHost):
         return unit(bundled_base().encode(_plain(texts)).vectors[:, :dimensions]).tolist()
 
 
-def judged(dataset: Dataset, trained: Trained, parameters: Mapping[str, Any]) -> Judged:
+def judged(
+    dataset: Dataset, model: EmbeddingModel, *, metrics: Mapping[str, float], parameters: Mapping[str, Any]
+) -> Judged:
     """Let the gate measure and judge.
 
-    Raises:
-        SystemExit: The validator refuses the dataset; says why.
+    Args:
+        dataset: With the test labels.
+        model: What stands on the endpoint.
+        metrics: The pipeline's averages.
+        parameters: Of the tuning.
     """
     report = examined(dataset.files)
-    if report.verdict == "rejected":
-        raise SystemExit(f"{dataset.name} is refused: {report.findings[0].message}")
     checked = Checked(counts=report.counts, findings=(), rows=report.rows, report="", held_out=report.held_out)
-    run = replace(validated(**parameters), checked=checked, tuned=Tuned(model="", metrics=dict(trained.metrics)))
+    run = replace(validated(**parameters), checked=checked, tuned=Tuned(model="", metrics=dict(metrics)))
     store = MemoryStore(MemoryDisk(ManualClock()), "state")
     for name, content in dataset.files.items():
         store.write(f"runs/{run.id}/input/{name}", content, replacing=NEW)
 
     def by(rules: GateRules) -> Judgement:
-        host = Served(trained.model)
+        host = Served(model)
         return Measurement(Aliases(store), store, host, _settings(rules)).judgement(run, _SERVING)
 
     return Judged(by(WHOLE), by(GateRules()), averages_of(run, _settings(GateRules())))

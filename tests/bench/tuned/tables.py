@@ -1,13 +1,13 @@
 """What was measured, as the tables of docs/tuning.md."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
-from typing import Any
 
 from bench.tuned.datasets import Dataset
 from bench.tuned.judging import Judged
 from bench.tuned.laboratory import Trained
+from bench.tuned.spreading import Spread
 from bench.validation.tables import table
 
 from dropforge.domain.evaluation import MEASURES, NDCG
@@ -25,14 +25,12 @@ class Trial:
     Attributes:
         dataset: What was tuned on.
         change: What is not as it comes, in words; empty for nothing.
-        parameters: Those of the job that are not the template's own.
         trained: What the job left.
         judged: The gate's verdicts.
     """
 
     dataset: Dataset
     change: str
-    parameters: Mapping[str, Any]
     trained: Trained
     judged: Judged
 
@@ -56,7 +54,7 @@ def sets(trials: Sequence[Trial]) -> str:
         "documents",
         "training labels",
         "held-out queries",
-        "their documents seen",
+        "documents trained on",
         *MEASURES,
         "step kept",
     )
@@ -90,10 +88,10 @@ def cost(trials: Sequence[Trial]) -> str:
 def parameters(trials: Sequence[Trial]) -> str:
     """What each parameter does."""
     rows = [
-        (trial.dataset.name, trial.change or "as they come", *_found(trial), _kept(trial), _training(trial))
+        (trial.dataset.name, trial.change or "as they come", *_found(trial), _kept(trial), f"{trial.trained.cpu:.1f}")
         for trial in trials
     ]
-    return table(("dataset", "parameters", *_FOUND, "step kept", "train s"), rows)
+    return table(("dataset", "parameters", *_FOUND, "step kept", "CPU s"), rows)
 
 
 def labels(trials: Sequence[Trial]) -> str:
@@ -106,11 +104,28 @@ def labels(trials: Sequence[Trial]) -> str:
             f"{trial.judged.whole.queries:,}",
             *_found(trial),
             _does(trial.judged.sample, "unless_worse"),
+            _does(trial.judged.sample, "only_if_better"),
             _kept(trial),
         )
         for trial in trials
     ]
-    return table(("dataset", "labels", "of training", "held-out queries", *_FOUND, "`unless_worse`", "step kept"), rows)
+    heads = ("dataset", "labels", "of training", "held-out queries", *_FOUND)
+    return table((*heads, "`unless_worse`", "`only_if_better`", "step kept"), rows)
+
+
+def spreads(found: Iterable[tuple[Spread, Trial]]) -> str:
+    """What evenly spread vectors gain, beside what labels do."""
+    rows = [
+        (
+            spread.dataset.name,
+            f"{spread.closeness:.2f}",
+            _from_to(spread.judged.whole, NDCG),
+            *_verdict(spread.judged.whole)[:2],
+            f"{trial.judged.whole.tuned:.3f}",
+        )
+        for spread, trial in found
+    ]
+    return table(("dataset", "closeness", f"{NDCG}, spread", "gain (interval)", "verdict, all", "tuned"), rows)
 
 
 def chance(trials: Sequence[Trial]) -> str:
@@ -188,10 +203,6 @@ def _size(judgement: Judgement) -> str:
 
 def _kept(trial: Trial) -> str:
     return f"{trial.trained.kept:,} of {trial.trained.steps:,}"
-
-
-def _training(trial: Trial) -> str:
-    return f"{trial.trained.seconds[2]:.1f}"
 
 
 def _yes(holds: bool) -> str:  # noqa: FBT001 - it is what is told
