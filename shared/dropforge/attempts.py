@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from dropforge.domain.datasets import DATA
+from dropforge.domain.errors import NotAllowed
+from dropforge.domain.facts import Request
 from dropforge.domain.runs import Run, State, Step
 from dropforge.domain.text import printable, shortened
 from dropforge.domain.versions import run_id_of
@@ -25,7 +28,16 @@ class Attempts:
     state: ObjectStore
     progress: Progress
 
-    def begin(self, run: Run, *, reason: str, function: str, cause: str, not_before: datetime | None = None) -> Run:
+    def begin(
+        self,
+        run: Run,
+        *,
+        reason: str,
+        function: str,
+        cause: str,
+        not_before: datetime | None = None,
+        ordered: Request | None = None,
+    ) -> Run:
         """Begin the attempt after this one, once, however often it is asked.
 
         Its input is copied to a prefix of its own: the service answers a step that reads the same paths from its cache.
@@ -36,17 +48,24 @@ class Attempts:
             function: Who begins it, for its history.
             cause: Id of the event, tick or request, for its history.
             not_before: Submit it no sooner.
+            ordered: Who asked for it; None where nobody did.
 
         Returns:
             The new run as it stands.
+
+        Raises:
+            NotAllowed: Its input is there no more.
         """
         attempt = run.attempt + 1
         new = run_id_of(run.dataset, run.version, attempt)
         now = self.progress.clock.now()
-        self.progress.ledger.begin(Intent(new, run.dataset, now))
         source = f"runs/{run.id}/{_INPUT}"
-        for file in self.state.list(source):
-            self.state.copy_from(file, f"runs/{new}/{_INPUT}{file.name.removeprefix(source)}")
+        there = {file.name.removeprefix(source): file for file in self.state.list(source)}
+        if gone := sorted({pin.name for pin in run.pins if pin.name in DATA} - there.keys()):
+            raise NotAllowed(f"the input of run {run.id} is there no more ({', '.join(gone)}): drop the dataset again")
+        for name, file in there.items():
+            self.state.copy_from(file, f"runs/{new}/{_INPUT}{name}")
+        self.progress.ledger.begin(Intent(new, run.dataset, now))
         return self.progress.record(
             Run(
                 id=new,
@@ -65,6 +84,7 @@ class Attempts:
                 checked=run.checked,
                 estimate=run.estimate,
                 not_before=not_before,
+                ordered=ordered,
             )
         )
 

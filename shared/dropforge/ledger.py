@@ -5,6 +5,7 @@
     intake/NAME       which drop of the dataset was last taken in
     said/NOTICE       a notice that was published and need not be again
     bookmarks/WORKER  where a worker ran out of time
+    ticks/WORKER      the last tick that a worker has seen through
     runs/RUN/         the run's own data: input/, output/, report.json
 
 A record carries what a list of runs shows as the object's metadata, so that listing a thousand runs is one call; a
@@ -21,12 +22,13 @@ from dropforge import wire
 from dropforge.domain.errors import Conflict, Contended, Missing
 from dropforge.domain.files import StoredFile
 from dropforge.domain.runs import Run, State
-from dropforge.domain.text import as_name
+from dropforge.domain.text import as_name, printable, shortened
 from dropforge.logs import isolated
 from dropforge.ports import NEW, ObjectStore
 
 RETIRING = "retiring/"
 _LEDGER, _ACTIVE, _INTAKE, _SAID, _BOOKMARKS = "ledger/", "active/", "intake/", "said/", "bookmarks/"
+_TICKS = "ticks/"
 _TRIES = 8
 
 
@@ -95,6 +97,17 @@ class Ledger:
         """The run as it stands; None when it was never recorded."""
         found = self._read(run_id)
         return found[0] if found else None
+
+    def wanted(self, run_id: str) -> Run:
+        """The run that somebody named.
+
+        Raises:
+            Missing: There is none.
+        """
+        run = self.load(run_id)
+        if run is None:
+            raise Missing(f"there is no run {printable(shortened(run_id, 100))}: `dropforge runs` lists them")
+        return run
 
     def begin(self, intent: Intent) -> Intent | None:
         """Mark a run active, before its first effect.
@@ -215,6 +228,13 @@ class Ledger:
             for marker in markers:  # one that is made from now on is another's
                 self._state.delete(marker.name, generation=marker.generation)
 
+    def settle_left(self, run: Run) -> None:
+        """Remove a marker that was left on a settled run, unless the run has been taken up again meanwhile."""
+        self.settle(run)
+        now = self.load(run.id)
+        if now and not now.is_settled:
+            self.reopen(now)
+
     def forget(self, intent: Intent) -> None:
         """Remove the marker of a run that was begun and never recorded, unless it has been recorded meanwhile."""
         self._state.delete(_ACTIVE + intent.run, generation=intent.generation)
@@ -249,7 +269,7 @@ class Ledger:
         """For every dataset, named `as_name`, the drop that was last taken in."""
         return {file.name.removeprefix(_INTAKE): file.metadata.get("drop", "") for file in self._state.list(_INTAKE)}
 
-    # Notices and bookmarks
+    # Notices, bookmarks, ticks
 
     def is_said(self, notice: str) -> bool:
         """Whether a notice was published before."""
@@ -272,6 +292,24 @@ class Ledger:
             self._state.write(_BOOKMARKS + worker, record.encode(), replacing=None)
         else:
             self._state.delete(_BOOKMARKS + worker)
+
+    def clock(self) -> datetime:
+        """The store's time: the same for all who ask, whatever their own clocks say."""
+        self._state.write(_BOOKMARKS + "clock", b"", replacing=None)
+        found = self._find(_BOOKMARKS + "clock")
+        assert found is not None  # noqa: S101 - nobody removes it
+        return found.updated
+
+    def note_tick(self, worker: str, tick: str) -> None:
+        """Remember that a worker has just seen a tick through. An object that is there gets no new generation."""
+        try:
+            self._state.annotate(_TICKS + worker, {"tick": tick})
+        except Missing:
+            self._state.write(_TICKS + worker, b"", replacing=None, metadata={"tick": tick})
+
+    def ticks(self) -> dict[str, datetime]:
+        """When each worker last saw a tick through, by the store's clock."""
+        return {file.name.removeprefix(_TICKS): file.updated for file in self._state.list(_TICKS)}
 
     # Objects
 

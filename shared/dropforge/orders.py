@@ -1,17 +1,19 @@
 """Orders: the jobs of validated runs, placed once each, and as far as budget and quotas allow."""
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
 from dropforge.budget import Budget, runs_in_flight
 from dropforge.domain.caps import Over
-from dropforge.domain.errors import Contended, Exhausted, Foreign, Misconfigured, Refused
+from dropforge.domain.errors import Contended, Exhausted, Foreign, Misconfigured, Missing, Refused
 from dropforge.domain.facts import Fault, Waiting
 from dropforge.domain.jobs import Order, fault_of, order_for
 from dropforge.domain.machines import problems_of_training
 from dropforge.domain.plan import Estimate, estimate
 from dropforge.domain.runs import Run, State
 from dropforge.domain.text import printable, shortened
+from dropforge.domain.tuning import refusals_of
 from dropforge.ports import ObjectStore, Tuner
 from dropforge.progress import Progress
 from dropforge.settings import Settings
@@ -54,6 +56,8 @@ class Orders:
         if run.not_before and self.progress.clock.now() < run.not_before:
             return self._wait(run, "backoff", f"{run.reason}; not before {run.not_before:%Y-%m-%d %H:%M} UTC")
         operator = self.settings.operator
+        if refusals := refusals_of(run.tuning, operator.bounds, self.progress.clock.now().date()):
+            return self._fail(run, fault_of("REFUSED", "; ".join(refusals), "plan"), cause)
         if problems := problems_of_training(operator.catalogue, self.settings.location, operator.training):
             raise Misconfigured("; ".join(problems))
         try:
@@ -63,11 +67,13 @@ class Orders:
         except (Contended, Exhausted) as error:
             return self._wait(run, "quota", str(error))
         except (Refused, Foreign) as error:
-            self.budget.release(run.id)
             code = "REFUSED" if isinstance(error, Refused) else "ALREADY_EXISTS"
             return self._fail(run, fault_of(code, str(error), "submission"), cause)
+        return self._submitted(run, job, cause)
+
+    def _submitted(self, run: Run, job: str, cause: str) -> Outcome:
         stood = self.progress.reach(run, State.SUBMITTED, function=FUNCTION, event=cause, job=job, waiting=None)
-        if stood.state is State.CANCELLED:  # somebody asked for its end while this was under way
+        if stood.is_settled and not stood.job:  # it was ended while this was under way
             self.tuner.cancel(job)
         return done("job submitted", run.id)
 
@@ -98,15 +104,20 @@ class Orders:
     def _wait(self, run: Run, reason: str, sentence: str) -> Outcome:
         """Keep the run in the ledger until there is room: the watcher asks again."""
         if run.waiting is None or run.waiting.reason != reason:
+            self.progress.ledger.note_waiting(run)  # first: whoever is cut off here does it again
             waiting = Waiting(
                 reason=reason, since=self.progress.clock.now(), sentence=printable(shortened(sentence, 500))
             )
             self.progress.ledger.change(
                 run.id, lambda now: replace(now, waiting=waiting) if now.state is State.VALIDATED else now
             )
-        self.progress.ledger.note_waiting(run)
         return deferred(f"no room yet ({reason}): the watcher submits it", run.id)
 
     def _fail(self, run: Run, fault: Fault, cause: str) -> Outcome:
+        """Fail the run, unless its job is there already: an earlier try was cut off before it was written down."""
+        if fault.code != "ALREADY_EXISTS":
+            with suppress(Missing):
+                return self._submitted(run, self.tuner.find(self._order(run)), cause)
+        self.budget.release(run.id)
         self.progress.reach(run, State.FAILED, function=FUNCTION, event=cause, fault=fault, waiting=None)
         return done(f"not submitted: {fault.code}", run.id)

@@ -158,6 +158,16 @@ class Tuner(Protocol):
         """
         ...
 
+    def find(self, order: Order) -> str:
+        """The resource name of the job of this order, which `submit` would adopt.
+
+        Raises:
+            Missing: There is none.
+            Foreign: There is one of its id, and it is not ours.
+            Unavailable: The service did not answer.
+        """
+        ...
+
     def cancel(self, job: str) -> None:
         """Ask a job to stop; one that has ended stays as it is. It has stopped once `look` says so.
 
@@ -190,12 +200,13 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An endpoint of ours as the service lists it: its resource name, what its labels say of it, and its age."""
+    """An endpoint of ours as the service lists it: its resource name, what its labels say of it, its age and its models."""
 
     name: str
     run: str
     dataset: str
     created: datetime
+    models: int
 
 
 class ModelHost(Protocol):

@@ -25,7 +25,7 @@ from dropforge.domain.tuning import Bounds, Tuning, problems_of
 Kind = TypeVar("Kind")
 _SHARE_OF_TIME = 0.7
 _LONGEST_KEPT = 10_000  # hours, more than a year
-_FIRST_PAUSE = timedelta(minutes=30)
+_FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=30), timedelta(days=1)
 _MOST_ATTEMPTS = 10
 _MOST_PREDICTIONS = 1_000_000  # far above the quota that a project begins with
 JOBS = "https://console.cloud.google.com/vertex-ai/locations/{}/pipelines/runs/"
@@ -84,9 +84,9 @@ class Operator:
 
     @staticmethod
     def pause_after(attempt: int) -> timedelta:
-        """How long the next attempt waits where this one met a quota: each waits four times as long as the one before."""
-        pause: timedelta = _FIRST_PAUSE * 4 ** (attempt - 1)
-        return pause
+        """How long the next attempt waits where this one met a quota: four times as long as this one did, a day at most."""
+        longer: int = 4 ** (attempt - 1)
+        return min(_FIRST_PAUSE * longer, _LONGEST_PAUSE)
 
     @property
     def keeps_previous(self) -> timedelta:
@@ -138,10 +138,13 @@ class Settings:
     @property
     def links(self) -> Links:
         """Where people can look."""
-        jobs = (
-            "" if self.vertex_endpoint.startswith("http://") else JOBS.format(self.location)
-        )  # a stand-in's are not there
+        jobs = "" if self.has_stand_ins else JOBS.format(self.location)  # a stand-in's are not there
         return Links(self.console_url, jobs, self.project)
+
+    @property
+    def has_stand_ins(self) -> bool:
+        """Whether servers on this machine stand in for Google's services."""
+        return self.vertex_endpoint.startswith("http://")
 
     @property
     def settle(self) -> timedelta:

@@ -1,5 +1,7 @@
 """What people ask for by hand: it is done once, told to everybody, and no crash in the middle loses it."""
 
+from datetime import timedelta
+
 import pytest
 from support.data import dataset
 from support.world import World
@@ -14,6 +16,7 @@ from dropforge.domain.errors import Exhausted, Missing, NotAllowed, Unavailable
 from dropforge.domain.facts import Fault, Request
 from dropforge.domain.jobs import JobState
 from dropforge.domain.runs import State
+from dropforge.domain.spaces import alias_of
 
 WORSE = {"base_ndcg_at_10": 0.9, "tuned_ndcg_at_10": 0.2}
 
@@ -197,6 +200,25 @@ class TestRerun:
         with pytest.raises(NotAllowed, match="mend its files"):
             self.again(world, world.only_run().id)
 
+    def test_not_where_its_input_is_there_no_more(self, world):
+        run_id = submitted(world)
+        world.finish_jobs(JobState.FAILED)
+        world.watch()
+        world.state.delete(f"runs/{run_id}/input/corpus.jsonl")
+        with pytest.raises(NotAllowed, match=r"corpus\.jsonl"):
+            self.again(world, run_id)
+
+    def test_it_is_a_later_wish_than_what_was_dropped_before_it(self, world):
+        first, second = renewed(world)
+        assert world.aliases.of("topics").run == second
+        world.clock.advance(60)
+        again = self.again(world, first)
+        world.react()
+        world.finish_jobs()
+        for _ in range(5):
+            world.watch()
+        assert world.aliases.of("topics").run == again.id
+
     def test_whoever_was_cut_off_finds_it_begun(self, world):
         run_id = submitted(world)
         world.finish_jobs(JobState.FAILED)
@@ -283,7 +305,9 @@ class TestApprove:
 
 class TestRollback:
     def back(self, world, to=""):
-        return rollback("topics", to, asked(world, "worse answers"), aliases=world.aliases, progress=world.progress)
+        return rollback(
+            "topics", to, asked(world, "worse answers"), aliases=world.aliases, host=world.host, progress=world.progress
+        )
 
     def test_readers_are_pointed_to_the_space_before_and_told_of_both(self, world):
         first, second = renewed(world)
@@ -381,6 +405,81 @@ class TestRollback:
         run = world.ledger.load(first)
         assert (run.state, run.serving.decision) == (State.DEPLOYED, "open")
         assert world.aliases.of("topics").run == first
+
+
+class TestWhatIsNotServed:
+    def test_nobody_is_pointed_to_a_space_that_was_removed_by_hand(self, world):
+        first, _ = renewed(world)
+        world.host._endpoints.pop(world.ledger.load(first).serving.endpoint)
+        wish = asked(world)
+        with pytest.raises(NotAllowed, match="not served"):
+            rollback("topics", "", wish, aliases=world.aliases, host=world.host, progress=world.progress)
+
+    def test_readers_whose_model_was_removed_by_hand_are_told_of_once(self, world):
+        world.deploy("topics", dataset())
+        run = world.only_run()
+        world.host._endpoints[run.serving.endpoint].deployed.clear()
+        world.sweep()
+        world.sweep()
+        [told] = world.published(events.AliasUnserved)
+        assert (told.run, told.endpoint) == (run.id, run.serving.endpoint)
+
+    def test_a_move_to_what_went_meanwhile_is_taken_back_by_the_sweep(self, world):
+        """Cut off after the move, and before it saw that the space was being retired."""
+        first, second = renewed(world)
+        run = world.ledger.load(first)
+        alias = world.aliases.move(alias_of(run, request=asked(world)))
+        assert alias.run == first
+        world.host._endpoints.pop(run.serving.endpoint)
+        world.sweep()
+        assert world.aliases.of("topics").run == second
+        assert all(event.run != first for event in world.published(events.AliasMoved))
+
+    def test_one_who_is_late_with_undeploying_does_not_meet_what_was_approved_since(self, world):
+        first, _ = renewed(world)
+        before = world.ledger.load(first).serving
+        leave(first, even_current=False, aliases=world.aliases, progress=world.progress)
+        for _ in range(3):
+            world.sweep()
+        approve(first, asked(world), host=world.host, progress=world.progress)
+        for _ in range(4):
+            world.watch()
+        now = world.ledger.load(first).serving
+        with pytest.raises(Unavailable):
+            world.host.discard(before.endpoint, before.deployed_model)
+        assert world.host.serves(now.endpoint, now.deployed_model)
+
+    def test_a_look_that_was_held_up_does_not_point_readers_to_what_has_gone_again(self, world):
+        submitted(world)
+        world.finish_jobs()
+        move = world.aliases.move
+
+        def held_up(to):
+            world.aliases.move = move
+            for _ in range(2):
+                world.watch()
+            assert world.ledger.load(to.run).state is State.DEPLOYED
+            leave(to.run, even_current=True, aliases=world.aliases, progress=world.progress)
+            for _ in range(3):
+                world.sweep()
+            return move(to)
+
+        world.aliases.move = held_up
+        for _ in range(6):
+            world.watch()
+        assert world.only_run().state is State.RETIRED
+        assert world.aliases.of("topics") is None
+
+
+class TestClocks:
+    def test_a_clock_that_is_behind_keeps_nobody_from_going_back(self, world):
+        first, _ = renewed(world)
+        wish = Request(by="ann", at=world.clock.now() - timedelta(hours=5))
+        alias = rollback("topics", "", wish, aliases=world.aliases, host=world.host, progress=world.progress)
+        assert alias.run == first
+
+    def test_the_time_of_a_wish_is_the_stores(self, world):
+        assert world.ledger.clock() == world.clock.now()
 
 
 class TestRetire:

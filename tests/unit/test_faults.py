@@ -6,7 +6,7 @@ from google.api_core import exceptions as api
 from google.auth import exceptions as auth
 
 from dropforge.adapters.google.faults import translated
-from dropforge.domain.errors import Conflict, Exhausted, Misconfigured, Missing, Refused, Unavailable
+from dropforge.domain.errors import Conflict, Exhausted, Misconfigured, Missing, NotPermitted, Refused, Unavailable
 
 
 def answered(code, status):
@@ -25,7 +25,7 @@ def answered(code, status):
         (api.NotFound("x"), Missing),
         (answered(429, "RESOURCE_EXHAUSTED"), Exhausted),
         (api.ResourceExhausted("x"), Exhausted),
-        (answered(403, "PERMISSION_DENIED"), Misconfigured),
+        (answered(403, "PERMISSION_DENIED"), NotPermitted),
         (answered(401, "UNAUTHENTICATED"), Misconfigured),
         (answered(409, "ALREADY_EXISTS"), Conflict),
         (answered(409, "ABORTED"), Unavailable),

@@ -107,7 +107,7 @@ def test_the_same_bytes_again_are_skipped_and_told_once_a_drop(world):
 
     run = world.only_run()
     skipped = world.published(events.DatasetSkipped)
-    assert [(event.run, event.state) for event in skipped] == [(run.id, State.DEPLOYED)] * 2
+    assert [(event.run, event.state) for event in skipped] == [(run.id, State.VALIDATED)] * 2
     assert len({event.id for event in skipped}) == 2
     assert len(world.tuner.jobs) == 1
 

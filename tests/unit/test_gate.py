@@ -343,14 +343,14 @@ def test_good_rules_have_no_problems():
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ({"fewest_queries": 9}, "fewest_queries is 9, but takes a whole number from 10 to 10,000"),
-        ({"fewest_queries": 30.0}, "fewest_queries is 30.0, but takes a whole number from 10 to 10,000"),
+        ({"fewest_queries": 9}, "fewest_queries is 9, but takes a whole number from 10 to 1,000"),
+        ({"fewest_queries": 30.0}, "fewest_queries is 30.0, but takes a whole number from 10 to 1,000"),
         ({"margin": -0.01}, "margin is -0.01, but takes a number from 0 to 0.5"),
         ({"margin": float("nan")}, "margin is nan, but takes a number from 0 to 0.5"),
         ({"confidence": 95}, "confidence is 95, but takes a number from 0.5 to 0.999"),
         ({"seed": True}, f"seed is True, but takes a whole number from 0 to {2**64 - 1:,}"),
-        ({"most_queries": 0}, "most_queries is 0, but takes a whole number from 10 to 10,000"),
-        ({"most_documents": "all"}, "most_documents is 'all', but takes a whole number from 10 to 50,000"),
+        ({"most_queries": 0}, "most_queries is 0, but takes a whole number from 10 to 1,000"),
+        ({"most_documents": "all"}, "most_documents is 'all', but takes a whole number from 10 to 5,000"),
         ({"most_queries": 20}, "most_queries is 20, less than fewest_queries, 30"),
     ],
 )

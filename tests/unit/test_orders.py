@@ -7,11 +7,13 @@ import pytest
 from support.data import dataset
 from support.world import ENVIRONMENT, World
 
+from dropforge.budget import Budget
 from dropforge.domain import events
 from dropforge.domain.caps import Caps
-from dropforge.domain.errors import Exhausted, Misconfigured
+from dropforge.domain.errors import Exhausted, Misconfigured, Unavailable
 from dropforge.domain.jobs import JobState, Look, Machines, fault_of
 from dropforge.domain.runs import State
+from dropforge.orders import Orders
 from dropforge.settings import load
 from dropforge.workers.submit import submit
 
@@ -98,7 +100,9 @@ class TestCaps:
         dropped(world, "alpha", "beta")
         world.sweep()
         assert world.published(events.RunWaiting) == [], "it may be a matter of a minute"
-        world.clock.advance(world.settings.patience_seconds + 1)
+        for _ in range(int(world.settings.patience_seconds / 60) + 1):
+            world.clock.advance(60)
+            world.watch()  # it asks for room every time, and does not touch what is not new
         world.sweep()
         world.sweep()
         [told] = world.published(events.RunWaiting)
@@ -177,6 +181,49 @@ class TestQuotaInsideThePipeline:
         world.tuner.submit = submit_for_real
         world.watch()
         assert states(world)["beta"] is State.SUBMITTED
+
+
+def test_a_job_that_was_submitted_before_a_cap_was_lowered_is_adopted():
+    """Cut off between the submission and its record, and then the operator thought better of it."""
+    world = world_with()
+    change = world.ledger.change
+
+    def cut_off(*_):
+        raise Unavailable("the machine went away")
+
+    world.ledger.change = cut_off
+    world.land(world.put("alpha", dataset()))
+    with pytest.raises(Unavailable):
+        world.react()
+    world.ledger.change = change
+    operator = replace(world.settings.operator, caps=Caps(run_accelerator_hours=0.1))
+    lowered = replace(world.settings, operator=operator)
+    orders = Orders(world.state, world.tuner, world.progress, Budget(world.state, world.clock, operator.caps), lowered)
+    orders.place(run_of(world, "alpha"), cause="again")
+    assert states(world)["alpha"] is State.SUBMITTED
+
+
+def test_the_job_of_a_run_that_failed_is_stopped_by_the_sweep():
+    world = world_with()
+    dropped(world, "alpha")
+    run = run_of(world, "alpha")
+    fault = fault_of("REFUSED", "no", "submission")
+    world.ledger.change(run.id, lambda now: replace(now, state=State.FAILED, fault=fault))
+    world.ledger.settle(run)
+    world.sweep()
+    assert [look.state for look in world.tuner.looks.values()] == [JobState.CANCELLED]
+
+
+def test_a_base_model_that_was_retired_while_the_run_waited_is_not_paid_for():
+    world = world_with(caps=Caps(jobs_in_flight=1))
+    dropped(world, "alpha", "beta")
+    world.clock.advance(400 * 24 * 3600)
+    world.finish_jobs()
+    world.watch()
+    world.watch()
+    run = run_of(world, "beta")
+    assert (run.state, run.fault.code) == (State.FAILED, "REFUSED")
+    assert "text-embedding-005 was retired" in run.fault.message
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,11 @@ import pytest
 from support.data import dataset
 from support.world import ENVIRONMENT, GOOD, World
 
+from dropforge.actions.cancel import cancel
 from dropforge.adapters.memory import embedded
 from dropforge.domain import events
 from dropforge.domain.errors import Missing, Refused, Unavailable
-from dropforge.domain.facts import Fault, Verdict
+from dropforge.domain.facts import Fault, Request, Verdict
 from dropforge.domain.gate import GateRules
 from dropforge.domain.runs import State
 from dropforge.settings import load
@@ -160,6 +161,24 @@ class TestMeasuring:
         assert set(kept) == {"tuned", "base"}
         assert len(kept["tuned"]) == 40
 
+    def test_what_readers_use_may_have_been_removed_by_hand(self, world):
+        world.deploy("topics", dataset())
+        first = world.only_run()
+        world.host._endpoints[first.serving.endpoint].deployed.clear()
+        world.clock.advance(60)
+        world.deploy("topics", dataset(queries=90))
+        run = world.ledger.load(world.aliases.of("topics").run)
+        assert run.id != first.id
+        assert run.judgement.because.endswith("the model that readers use could not be measured")
+
+    def test_a_base_that_does_not_answer_is_waited_for_an_hour(self, world):
+        tuned(world)
+        world.host.embed_by_base = lambda *_: _raise(Unavailable("no answer"))
+        assert watched(world).state is State.DEPLOYING
+        world.clock.advance(3601)
+        run = watched(world, 2)
+        assert (run.state, run.judgement.verdict) == (State.DEPLOYED, "insufficient")
+
     def test_examples_show_what_changed(self, world):
         tuned(world)
         examples = watched(world).judgement.examples
@@ -225,6 +244,63 @@ class TestEmbeddings:
             assert (world.aliases.of("topics") is not None) is (run.state is State.DEPLOYED)
         assert run.state is State.DEPLOYED
         assert sorted(set(parts)) == [0, 1, 2, 3]
+
+    def held_at_the_corpus(self, world, monkeypatch):
+        """A model that has passed, and whose corpus takes its time."""
+        monkeypatch.setattr("dropforge.workers.rollout._PART", 8)
+        tuned(world, embed_corpus="true")
+        embed = world.host.embed
+
+        def slow(endpoint, texts, task):
+            if len(texts) == 8:
+                world.clock.advance(61)
+            return embed(endpoint, texts, task)
+
+        world.host.embed = slow
+        run = watched(world, 3)
+        assert (run.state, run.serving.passed, run.serving.decision) == (State.DEPLOYING, True, "")
+        return run
+
+    def test_a_run_can_be_cancelled_meanwhile(self, world, monkeypatch):
+        run = self.held_at_the_corpus(world, monkeypatch)
+        wish = Request(by="ann", at=world.clock.now())
+        cancel(run.id, wish, tuner=world.tuner, budget=world.budget, progress=world.progress)
+        assert watched(world).state is State.WITHHELD
+        assert world.aliases.of("topics") is None
+        assert list(world.host.endpoints()) == []
+
+    def test_an_endpoint_that_vanishes_meanwhile_is_made_again(self, world, monkeypatch):
+        run = self.held_at_the_corpus(world, monkeypatch)
+        world.host._endpoints.clear()
+        assert watched(world, 8).state is State.DEPLOYED
+        assert world.host.serves(run.serving.endpoint, run.serving.deployed_model)
+
+    def test_and_is_given_up_when_there_is_no_room_for_it_any_more(self, world, monkeypatch):
+        self.held_at_the_corpus(world, monkeypatch)
+        world.host._endpoints.clear()
+        world.host.fails = Fault(code="RESOURCE_EXHAUSTED", message="no A100", step="", blame="system_error")
+        for _ in range(40):
+            world.clock.advance(300)
+            world.watch()
+        assert world.only_run().state is State.DEPLOY_FAILED
+        assert world.host.deployments == 7, "once, and six times more"
+
+    def test_a_corpus_that_cannot_be_embedded_keeps_nobody_from_the_model(self, world):
+        tuned(world, embed_corpus="true")
+        embed = world.host.embed
+
+        def refuses(endpoint, texts, task):
+            if len(texts) == 20 and world.only_run().serving.passed:
+                raise Refused("document d7 is empty")
+            return embed(endpoint, texts, task)
+
+        world.host.embed = refuses
+        run = watched(world)
+        assert (run.state, run.serving.embeddings, run.serving.unembedded) == (
+            State.DEPLOYED,
+            "",
+            "document d7 is empty",
+        )
 
 
 def test_a_job_that_has_ended_is_heard_of_at_once(world):

@@ -12,7 +12,17 @@ from support.runs import MOMENT, validated
 from support.world import World
 
 from dropforge import wire
-from dropforge.domain.announcements import Links, alias_moved, announcement, retiring, skipped, stuck, unowned, waiting
+from dropforge.domain.announcements import (
+    Links,
+    alias_moved,
+    announcement,
+    retiring,
+    skipped,
+    stuck,
+    unowned,
+    unserved,
+    waiting,
+)
 from dropforge.domain.catalogue import CATALOGUE
 from dropforge.domain.errors import Unreadable
 from dropforge.domain.events import EVERY_TYPE, DatasetIncomplete, DatasetMisnamed
@@ -56,6 +66,7 @@ def every_event():
     yield waiting(replace(run, waiting=room), LINKS)
     yield stuck(deploying, LINKS)
     yield unowned("projects/p/locations/l/endpoints/e", deployed, dataset="topics", at=MOMENT)
+    yield unserved(deployed)
     yield retiring("topics", deployed.id, CATALOGUE.base_models["text-embedding-005"])
 
 

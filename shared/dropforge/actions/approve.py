@@ -1,6 +1,6 @@
 """Deploy a tuned model because a person says so."""
 
-from dropforge.domain.errors import Missing, NotAllowed
+from dropforge.domain.errors import NotAllowed
 from dropforge.domain.facts import Request, Serving
 from dropforge.domain.runs import NEXT, Run, State
 from dropforge.domain.spaces import deployed_model_id_of
@@ -28,9 +28,7 @@ def approve(run_id: str, request: Request, *, host: ModelHost, progress: Progres
         Missing: There is no such run.
         NotAllowed: It has no model, or is not where it could be approved.
     """
-    run = progress.ledger.load(run_id)
-    if run is None:
-        raise Missing(f"there is no run {run_id}: `dropforge runs` lists them")
+    run = progress.ledger.wanted(run_id)
     if run.state is State.DEPLOYING and run.approval:
         progress.catch_up(run)  # whoever approved it may have been cut off before its marker was written
         return run
@@ -48,5 +46,7 @@ def approve(run_id: str, request: Request, *, host: ModelHost, progress: Progres
         approval=request,
         stop=None,
         fault=None,
-        serving=Serving(endpoint=host.endpoint(run.id), deployed_model=deployed_model_id_of(run.id)),
+        serving=Serving(
+            endpoint=host.endpoint(run.id), deployed_model=deployed_model_id_of(run.id, reopened=len(run.history))
+        ),
     )

@@ -1,5 +1,6 @@
 """Ask for the end of a run: wherever it stands, nothing more of it may cost."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 from dropforge.budget import Budget
@@ -31,12 +32,16 @@ def cancel(run_id: str, request: Request, *, tuner: Tuner, budget: Budget, progr
 
     Raises:
         Missing: There is no such run.
-        NotAllowed: It has ended already, or its model is served: that is retired.
+        NotAllowed: It has ended otherwise, or its model is served: that is retired.
     """
 
     def decide(now: Run) -> Run:
         if now.state is State.DEPLOYED:
             raise NotAllowed(f"run {now.id} is deployed: `dropforge retire {now.id}` takes it off its endpoint")
+        if now.serving and now.serving.decision == "open":
+            raise NotAllowed(f"readers of {now.dataset} are being pointed to run {now.id}: `dropforge retire {now.id}`")
+        if now.state is State.CANCELLED:
+            return now
         if now.is_settled:
             raise NotAllowed(f"run {now.id} is {now.state.replace('_', ' ')}: there is nothing to cancel")
         return now if now.stop else replace(now, stop=request)
@@ -44,15 +49,11 @@ def cancel(run_id: str, request: Request, *, tuner: Tuner, budget: Budget, progr
     run = progress.ledger.change(run_id, decide)
     progress.ledger.note_stopping(run)
     if run.state is State.VALIDATED:
-        progress.catch_up(run)  # who validated it may have been cut off before it was told
         fault = fault_of("CANCELLED", f"asked for by {request.by}")
         run = progress.reach(run, State.CANCELLED, function=FUNCTION, event=f"cancel/{request.by}", fault=fault)
-        if run.state is State.CANCELLED:
-            budget.release(run.id)
-        return run
-    if run.job and run.tuned is None:
-        try:
+    if run.state is State.CANCELLED:
+        budget.release(run.id)
+    elif run.job and run.tuned is None:
+        with suppress(Missing):  # the watcher tells what became of it
             tuner.cancel(run.job)
-        except Missing:
-            return run  # the watcher tells what became of it
     return run

@@ -1,7 +1,7 @@
 """Tune a version once more, with the bytes that were validated."""
 
 from dropforge.attempts import Attempts
-from dropforge.domain.errors import Missing, NotAllowed
+from dropforge.domain.errors import NotAllowed
 from dropforge.domain.facts import Request
 from dropforge.domain.runs import Run, State
 from dropforge.progress import Progress
@@ -25,13 +25,11 @@ def rerun(run_id: str, request: Request, *, attempts: Attempts, progress: Progre
         Missing: There is no such run.
         NotAllowed: It was rejected, or its last attempt is still under way.
     """
-    run = progress.ledger.load(run_id)
-    if run is None:
-        raise Missing(f"there is no run {run_id}: `dropforge runs` lists them")
+    run = progress.ledger.wanted(run_id)
     last = attempts.latest(run)
     if last.state is State.REJECTED:
         raise NotAllowed(f"run {last.id} was rejected: mend its files and drop them again")
     if not last.is_settled:
         raise NotAllowed(f"run {last.id} is {last.state}: wait for it, or cancel it first")
     reason = request.reason or f"asked for by {request.by}"
-    return attempts.begin(last, reason=reason, function=FUNCTION, cause=f"rerun/{request.by}")
+    return attempts.begin(last, reason=reason, function=FUNCTION, cause=f"rerun/{request.by}", ordered=request)

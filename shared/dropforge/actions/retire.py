@@ -3,8 +3,9 @@
 from dataclasses import replace
 from typing import Literal
 
+from dropforge.actions.rollback import is_served, lead_back
 from dropforge.aliases import Aliases, Left
-from dropforge.domain.errors import Contended, Missing, NotAllowed
+from dropforge.domain.errors import Contended, NotAllowed
 from dropforge.domain.runs import Run, State
 from dropforge.ports import ModelHost
 from dropforge.progress import Progress
@@ -44,9 +45,14 @@ def retire(left: Left, *, aliases: Aliases, host: ModelHost, progress: Progress,
     if not aliases.confirm(run.dataset, run.id):
         run = _noted(run, "retire", progress)
     if aliases.confirm(run.dataset, run.id):  # readers came back, before or while it was written
-        _noted(run, "open", progress)
-        aliases.keep(left)
-        return ignored("readers use it again", run.id)
+        run = _noted(run, "open", progress)
+        if is_served(run, host):
+            aliases.keep(left)
+            return ignored("readers use it again", run.id)
+        # Its model has gone already: they cannot stay.
+        run = _noted(run, "retire", progress)
+        if alias := aliases.of(run.dataset):
+            lead_back(alias, aliases=aliases, host=host, progress=progress)
     aliases.forget_previous(run.dataset, run.id)
     assert run.serving is not None  # noqa: S101 - a deployed run is served
     host.discard(run.serving.endpoint, run.serving.deployed_model)
@@ -71,9 +77,7 @@ def leave(run_id: str, *, even_current: bool, aliases: Aliases, progress: Progre
         NotAllowed: It is not served, or readers use it.
         Contended: It was retired, or its readers came back, at the same time.
     """
-    run = progress.ledger.load(run_id)
-    if run is None:
-        raise Missing(f"there is no run {run_id}: `dropforge runs` lists them")
+    run = progress.ledger.wanted(run_id)
     if run.state is not State.DEPLOYED:
         raise NotAllowed(f"run {run.id} is {run.state.replace('_', ' ')}: only what is deployed can be retired")
     current = aliases.of(run.dataset)
@@ -83,7 +87,8 @@ def leave(run_id: str, *, even_current: bool, aliases: Aliases, progress: Progre
             "before; `--even-current` retires it all the same, and points them nowhere"
         )
     aliases.leave(run.id, at_once=True)
-    aliases.remove(run.dataset, run.id)
+    if even_current:
+        aliases.remove(run.dataset, run.id)
     aliases.leave(run.id, at_once=True)  # once more: whoever was held up in between removed a later alias
     left = next((left for left in aliases.left() if left.run == run.id), None)
     if left is None:

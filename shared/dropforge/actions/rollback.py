@@ -6,10 +6,13 @@ from dropforge.domain.errors import Contended, Missing, NotAllowed
 from dropforge.domain.facts import Request
 from dropforge.domain.runs import Run, State
 from dropforge.domain.spaces import Alias, alias_of
+from dropforge.ports import ModelHost
 from dropforge.progress import Progress
 
 
-def rollback(dataset: str, to: str, request: Request, *, aliases: Aliases, progress: Progress) -> Alias:
+def rollback(
+    dataset: str, to: str, request: Request, *, aliases: Aliases, host: ModelHost, progress: Progress
+) -> Alias:
     """Move the alias, and tell everybody. The space that is left is kept for as long as the operator keeps one.
 
     Args:
@@ -17,6 +20,7 @@ def rollback(dataset: str, to: str, request: Request, *, aliases: Aliases, progr
         to: The run whose space they should use; empty for the one before.
         request: Whose wish it is.
         aliases: Where readers are pointed to.
+        host: Knows what is served.
         progress: Tells of it.
 
     Returns:
@@ -25,54 +29,60 @@ def rollback(dataset: str, to: str, request: Request, *, aliases: Aliases, progr
     Raises:
         Missing: The dataset has no alias, or there is no such run.
         NotAllowed: There is no space to go back to, or it is not served (any more).
-        Contended: It was moved, or retired, by another at the same time.
+        Contended: It was retired by another at the same time.
     """
     current = aliases.of(dataset)
     if current is None:
         raise Missing(f"readers of {dataset} are pointed nowhere: nothing of it is deployed")
-    if aliases.is_untold(dataset) and not to and _is_served(progress.ledger.load(current.run)):
-        tell(current, aliases=aliases, progress=progress)  # it was cut off, and is asked for again: not to be undone
-        return current
     wanted = to or (current.previous.run if current.previous else "")
     if not wanted:
         raise NotAllowed(
             f"{dataset} has no former space that is still served: `dropforge approve RUN` deploys a former model again"
         )
-    if wanted == current.run:
-        return current
-    run = _served(dataset, wanted, progress)
+    run = progress.ledger.wanted(wanted)
+    if run.dataset != dataset:
+        raise Missing(f"{run.id} is no run of {dataset}: `dropforge runs` lists them")
+    if not is_served(run, host):
+        raise NotAllowed(
+            f"run {run.id} is {run.state.replace('_', ' ')}, and not served: `dropforge approve {run.id}` deploys it again"
+        )
     alias = aliases.move(alias_of(run, request=request))
-    if alias.run != run.id:
-        raise Contended(f"the alias of {dataset} was moved to {alias.run} by another at the same time: look again")
-    if not _is_served(progress.ledger.load(run.id)):
-        aliases.move(alias_of(_served(dataset, current.run, progress), request=request))
-        raise Contended(f"{run.id} is being retired at this very moment: readers stay with {current.run}")
-    tell(alias, aliases=aliases, progress=progress)
+    if not confirmed(alias, aliases=aliases, host=host, progress=progress):
+        raise Contended(f"{run.id} is being retired at this very moment: readers stay where they were")
     return alias
 
 
-def tell(alias: Alias, *, aliases: Aliases, progress: Progress) -> bool:
-    """Tell of a move by hand; says whether it was one. The sweep does it where a rollback was cut off."""
+def confirmed(alias: Alias, *, aliases: Aliases, host: ModelHost, progress: Progress) -> bool:
+    """Tell of a move by hand, if what it leads to is served; else take it back. The sweep does it where one was cut off.
+
+    Returns:
+        Whether the move stands.
+    """
     run = progress.ledger.load(alias.run)
-    moved = alias_moved(alias, run, progress.links) if run else None
-    if moved:
+    if run is None or not is_served(run, host):
+        lead_back(alias, aliases=aliases, host=host, progress=progress)
+        return False
+    if moved := alias_moved(alias, run, progress.links):
         progress.bus.publish(moved)
         aliases.note_told(alias)
-    return moved is not None
+    return True
 
 
-def _served(dataset: str, run_id: str, progress: Progress) -> Run:
-    run = progress.ledger.load(run_id)
-    if run is None or run.dataset != dataset:
-        raise Missing(f"{dataset} has no run {run_id}: `dropforge runs` lists them")
-    if not _is_served(run):
-        raise NotAllowed(
-            f"run {run.id} is {run.state.replace('_', ' ')}, not served: `dropforge approve {run.id}` deploys it again"
-        )
-    return run
+def lead_back(alias: Alias, *, aliases: Aliases, host: ModelHost, progress: Progress) -> None:
+    """Point readers back to the space before this one, if it is served; else nowhere: this one is gone."""
+    before = progress.ledger.load(alias.previous.run) if alias.previous else None
+    if before and is_served(before, host):
+        aliases.move(alias_of(before, request=alias.request))
+    else:
+        aliases.remove(alias.dataset, alias.run)
 
 
-def _is_served(run: Run | None) -> bool:
-    return (
-        run is not None and run.state is State.DEPLOYED and run.serving is not None and run.serving.decision != "retire"
-    )
+def is_served(run: Run, host: ModelHost) -> bool:
+    """Whether a run's model answers, and is to stay."""
+    serving = run.serving
+    if run.state is not State.DEPLOYED or serving is None or serving.decision == "retire":
+        return False
+    try:
+        return host.serves(serving.endpoint, serving.deployed_model)
+    except Missing:
+        return False

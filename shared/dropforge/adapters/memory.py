@@ -161,11 +161,17 @@ class MemoryTuner:
         """See `Tuner.submit`."""
         if self.refuses:
             raise Refused(self.refuses)
+        self.jobs.setdefault(self.named(order.id), order)
+        self.looks.setdefault(self.named(order.id), Look(state=JobState.WAITING))
+        return self.find(order)
+
+    def find(self, order: Order) -> str:
+        """See `Tuner.find`."""
         name = self.named(order.id)
-        taken = self.jobs.setdefault(name, order)
-        if not is_placed_by(order, taken.labels, taken.parameters):
+        if name not in self.jobs:
+            raise Missing(f"there is no {name}")
+        if not is_placed_by(order, self.jobs[name].labels, self.jobs[name].parameters):
             raise Foreign(f"{name} is not run {order.id}")
-        self.looks.setdefault(name, Look(state=JobState.WAITING))
         return name
 
     def look(self, job: str) -> Look:
@@ -241,7 +247,9 @@ class MemoryHost:
     def endpoints(self) -> Iterator[Endpoint]:
         """See `ModelHost.endpoints`."""
         for name, found in self._endpoints.items():
-            yield Endpoint(name, found.labels.get(RUN_LABEL, ""), found.labels.get(DATASET_LABEL, ""), START)
+            yield Endpoint(
+                name, found.labels.get(RUN_LABEL, ""), found.labels.get(DATASET_LABEL, ""), START, len(found.deployed)
+            )
 
     def deploy(self, endpoint: str, model: str, deployed_model: str, name: str) -> str:
         """See `ModelHost.deploy`."""
@@ -272,6 +280,8 @@ class MemoryHost:
         if endpoint in self._endpoints:
             if self._endpoints[endpoint].deployed.pop(deployed_model, None):
                 raise Unavailable(f"{endpoint} is being emptied")
+            if self._endpoints[endpoint].deployed:
+                raise Unavailable(f"{endpoint} holds another model")
             del self._endpoints[endpoint]
 
     def embed(self, endpoint: str, texts: Sequence[Text], task_type: str) -> list[list[float]]:

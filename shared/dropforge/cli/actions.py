@@ -3,7 +3,6 @@
 import getpass
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -17,7 +16,7 @@ from dropforge.actions import rollback as rolling_back
 from dropforge.bootstrap import Ports
 from dropforge.cli.place import connect
 from dropforge.cli.runs import newest_of
-from dropforge.domain.errors import Missing, NotAllowed, Unavailable
+from dropforge.domain.errors import NotAllowed, Unavailable
 from dropforge.domain.facts import Request
 from dropforge.domain.runs import Run
 from dropforge.domain.text import printable, shortened
@@ -46,7 +45,7 @@ def cancel(run: RunArgument, *, reason: Reason = "", wait: Wait = True, as_json:
     """End a run wherever it stands, and stay until nothing of it bills any more."""
     ports = connect()
     found = cancelling.cancel(
-        _found(run, ports), _request(reason), tuner=ports.tuner, budget=ports.budget, progress=ports.progress
+        _found(run, ports), _request(reason, ports), tuner=ports.tuner, budget=ports.budget, progress=ports.progress
     )
     _end(found, ports, wait=wait, as_json=as_json)
 
@@ -54,14 +53,16 @@ def cancel(run: RunArgument, *, reason: Reason = "", wait: Wait = True, as_json:
 def rerun(run: RunArgument, *, reason: Reason = "", wait: Wait = False, as_json: AsJson = False) -> None:
     """Tune a run's version once more, as a new attempt with the same bytes. It costs what a tuning costs."""
     ports = connect()
-    found = rerunning.rerun(_found(run, ports), _request(reason), attempts=ports.attempts, progress=ports.progress)
+    found = rerunning.rerun(
+        _found(run, ports), _request(reason, ports), attempts=ports.attempts, progress=ports.progress
+    )
     _end(found, ports, wait=wait, as_json=as_json)
 
 
 def approve(run: RunArgument, *, reason: Reason = "", wait: Wait = False, as_json: AsJson = False) -> None:
     """Deploy a model that was withheld, that could not be deployed, or that was retired. The gate is not asked."""
     ports = connect()
-    found = approving.approve(_found(run, ports), _request(reason), host=ports.host, progress=ports.progress)
+    found = approving.approve(_found(run, ports), _request(reason, ports), host=ports.host, progress=ports.progress)
     _end(found, ports, wait=wait, as_json=as_json)
 
 
@@ -74,7 +75,9 @@ def rollback(
 ) -> None:
     """Point a dataset's readers back to the space before, which is still served, and tell everybody."""
     ports = connect()
-    alias = rolling_back.rollback(dataset, to, _request(reason), aliases=ports.aliases, progress=ports.progress)
+    alias = rolling_back.rollback(
+        dataset, to, _request(reason, ports), aliases=ports.aliases, host=ports.host, progress=ports.progress
+    )
     if as_json:
         typer.echo(wire.as_text(alias))
         return
@@ -111,32 +114,26 @@ def retire(
             time.sleep(_LOOKS_EVERY)
     if outcome.what is What.IGNORED:
         raise NotAllowed(f"run {run_id} was not retired: {outcome.why}")
-    typer.echo(wire.as_text(_load(run_id, ports)) if as_json else f"{run_id} is retired; its model is kept.")
+    typer.echo(wire.as_text(ports.ledger.wanted(run_id)) if as_json else f"{run_id} is retired; its model is kept.")
 
 
 def _found(run: str, ports: Ports) -> str:
-    found = ports.ledger.load(run) or newest_of(run, ports.ledger)
-    if found is None:
-        raise Missing(f"there is no run and no dataset {printable(run)}: `dropforge runs` lists them")
-    return found.id
+    return (newest_of(run, ports.ledger) or ports.ledger.wanted(run)).id
 
 
-def _load(run_id: str, ports: Ports) -> Run:
-    run = ports.ledger.load(run_id)
-    if run is None:
-        raise Missing(f"run {run_id} is gone from the ledger")
-    return run
-
-
-def _request(reason: str) -> Request:
+def _request(reason: str, ports: Ports) -> Request:
+    """A wish at this moment, by the store's clock: that of this machine may be wrong, and wishes are compared."""
     by = printable(shortened(getpass.getuser(), 100))
-    return Request(by=by, at=datetime.now(UTC), reason=printable(shortened(reason, 300)))
+    return Request(by=by, at=ports.ledger.clock(), reason=printable(shortened(reason, 300)))
 
 
 def _end(run: Run, ports: Ports, *, wait: bool, as_json: bool) -> None:
     if wait:
         _follow(
-            lambda: _load(run.id, ports), as_json=as_json, until=lambda now: now.is_settled, seen=len(run.history) - 1
+            lambda: ports.ledger.wanted(run.id),
+            as_json=as_json,
+            until=lambda now: now.is_settled,
+            seen=len(run.history) - 1,
         )
     elif as_json:
         typer.echo(wire.as_text(run))

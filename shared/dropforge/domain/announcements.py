@@ -8,6 +8,7 @@ from typing import Any
 from dropforge.domain.catalogue import SOON, BaseModel
 from dropforge.domain.events import (
     AliasMoved,
+    AliasUnserved,
     BaseModelRetiring,
     DatasetRejected,
     DatasetSkipped,
@@ -73,8 +74,12 @@ def announced(run: Run, links: Links, *, told: int = 0) -> Iterator[Event]:
 
 
 def skipped(run: Run, links: Links, *, drop: str, at: datetime) -> DatasetSkipped:
-    """A drop that brought nothing new, and how the run stands now. `drop` tells it from other drops of the version."""
-    return DatasetSkipped(**_about(run, links) | {"id": f"{run.id}/skipped/{drop}", "time": at})
+    """A drop that brought nothing new. `drop` tells it from other drops of the version.
+
+    It tells of the run as it was once it was validated or rejected, so that it says the same whenever it is told.
+    """
+    checked = next(step for step in run.history if step.state in {State.VALIDATED, State.REJECTED})
+    return DatasetSkipped(**_about(as_of(run, checked), links) | {"id": f"{run.id}/skipped/{drop}", "time": at})
 
 
 def stuck(run: Run, links: Links) -> RunStuck:
@@ -89,7 +94,10 @@ def waiting(run: Run, links: Links) -> RunWaiting | None:
     """A run that is not submitted yet, and why; None where nothing keeps it. Every reason is told of once."""
     if run.waiting is None:
         return None
-    about = _about(run, links) | {"id": f"{run.id}/waiting/{run.waiting.reason}", "time": run.waiting.since}
+    about = _about(run, links) | {
+        "id": f"{run.id}/waiting/{run.waiting.since:%Y%m%dT%H%M%S.%f}",
+        "time": run.waiting.since,
+    }
     return RunWaiting(**about, since=run.waiting.since, reason=run.waiting.reason, sentence=run.waiting.sentence)
 
 
@@ -120,6 +128,18 @@ def unowned(endpoint: str, run: Run | None, *, dataset: str, at: datetime) -> En
         endpoint=endpoint,
         run=run.id if run else "",
         state=run.state.value if run else "",
+    )
+
+
+def unserved(run: Run) -> AliasUnserved:
+    """Readers are pointed to a deployed run's model, and it is not served."""
+    assert run.serving is not None  # noqa: S101 - a deployed run is served
+    return AliasUnserved(
+        id=f"{run.id}/unserved/{len(run.history)}",
+        time=run.updated,
+        dataset=run.dataset,
+        run=run.id,
+        endpoint=run.serving.endpoint,
     )
 
 

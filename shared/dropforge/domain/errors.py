@@ -11,6 +11,7 @@ DropforgeError
       ├── Exhausted       a quota is used up for the moment
       ├── Contended       others kept winning the same write
       └── Misconfigured   the deployment lacks a setting: kept and retried until an operator mends it
+           └── NotPermitted    whoever asks lacks a right
 
 Bad data is no error: a dataset that breaks the rules is rejected with findings, as a result.
 """
@@ -58,6 +59,10 @@ class Contended(Transient):
 
 class Misconfigured(Transient):
     """The deployment lacks a setting; events wait until an operator mends it."""
+
+
+class NotPermitted(Misconfigured):
+    """Whoever asks lacks a right."""
 
 
 class Missing(DropforgeError):

@@ -193,9 +193,9 @@ class SpaceRetired(RunEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetSkipped(RunEvent):
-    """A drop held the same bytes and configuration as `run`, which stood as `state` says when this was told.
+    """A drop held the same bytes and configuration as `run`. Nothing was started.
 
-    Nothing was started. Told twice, it may name two states.
+    `state` is what validation came to: how the run stands now is for the ledger to say.
     """
 
     TYPE = "dropforge.dataset.skipped.v1"
@@ -272,6 +272,21 @@ class EndpointUnowned(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AliasUnserved(Event):
+    """Readers of a dataset are pointed to a model that is not served: somebody removed it by hand.
+
+    Attributes:
+        run: The run whose model it is.
+        endpoint: Where it should answer.
+    """
+
+    TYPE = "dropforge.alias.unserved.v1"
+    TOPIC = "notices"
+    run: str
+    endpoint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BaseModelRetiring(Event):
     """Readers of a dataset use a model whose base will soon stop answering.
 
@@ -306,5 +321,6 @@ EVERY_TYPE: tuple[type[Event], ...] = (
     RunWaiting,
     RunStuck,
     EndpointUnowned,
+    AliasUnserved,
     BaseModelRetiring,
 )

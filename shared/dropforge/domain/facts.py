@@ -156,12 +156,14 @@ class Serving:
         operation: The long-running operation that is under way; empty when none is known.
         space: The vector space's id; empty until the model has answered.
         dimensions: Length of a vector; 0 until the model has answered.
-        decision: What becomes of the model, once it is decided: `open` or `withhold` when it has answered, `retire` when
-            it is about to go; empty before.
+        passed: Whether it has been measured, or approved, and may be opened; what goes wrong before it is can still end it.
+        decision: What becomes of the model, once it is decided: `open` just before readers are pointed to it, `withhold`,
+            `retire` when it is about to go; empty before.
         previous_space: What the alias pointed to before; empty for a first deployment.
         reindex_required: Whether readers must embed their documents anew before switching.
         current: Whether the alias was moved here; False where a newer drop was deployed meanwhile.
-        embeddings: `gs://` prefix of the corpus' vectors in this space; empty where nobody asked for them.
+        embeddings: `gs://` prefix of the corpus' vectors in this space; empty where there are none.
+        unembedded: Why there are none although somebody asked for them.
         tries: How often loading it was begun again after a failure that may pass.
         again_at: Not before then; None where nothing failed.
     """
@@ -171,11 +173,13 @@ class Serving:
     operation: str = ""
     space: str = ""
     dimensions: int = 0
+    passed: bool = False
     decision: Literal["", "open", "withhold", "retire"] = ""
     previous_space: str = ""
     reindex_required: bool = True
     current: bool = False
     embeddings: str = ""
+    unembedded: str = ""
     tries: int = 0
     again_at: datetime | None = None
 

@@ -80,12 +80,12 @@ def _number(least: float, most: float) -> tuple[str, Callable[[object], bool]]:
 
 
 _RULES: Mapping[str, tuple[str, Callable[[object], bool]]] = {
-    "fewest_queries": _whole(10, 10_000),
+    "fewest_queries": _whole(10, 1_000),
     "margin": _number(0, 0.5),
     "confidence": _number(0.5, 0.999),
     "seed": _whole(0, 2**64 - 1),
-    "most_queries": _whole(10, 10_000),
-    "most_documents": _whole(10, 50_000),
+    "most_queries": _whole(10, 1_000),
+    "most_documents": _whole(10, 5_000),
 }
 
 

@@ -253,8 +253,8 @@ def _skipped(event: events.DatasetSkipped) -> Message:
         event,
         f"{event.dataset}: the same bytes as before, nothing was started",
         Tone.NEUTRAL,
-        facts=(("Run", event.run), ("State", event.state.replace("_", " "))),
-        next_step=f"To train it all the same: `dropforge rerun {event.run}`.",
+        facts=(("Run", event.run),),
+        next_step=f"`dropforge show {event.run}` tells what became of it; `dropforge rerun {event.run}` trains it all the same.",
     )
 
 
@@ -329,6 +329,17 @@ def _unowned(event: events.EndpointUnowned) -> Message:
     )
 
 
+def _unserved(event: events.AliasUnserved) -> Message:
+    return _message(
+        event,
+        f"{event.dataset}: readers are pointed to a model that is not served",
+        Tone.BAD,
+        facts=(("Run", event.run), ("Endpoint", event.endpoint)),
+        next_step=f"Somebody removed it. `dropforge retire {event.run} --even-current`, then `dropforge approve {event.run}`, "
+        f"serves it again; `dropforge rollback {event.dataset}` points readers to the space before.",
+    )
+
+
 def _retiring(event: events.BaseModelRetiring) -> Message:
     instead = f" from {event.successor}" if event.successor else " from a newer model"
     return _message(
@@ -356,5 +367,6 @@ _TOLD: Mapping[type[Event], Callable[..., Message]] = {
     events.RunWaiting: _waiting,
     events.RunStuck: _stuck,
     events.EndpointUnowned: _unowned,
+    events.AliasUnserved: _unserved,
     events.BaseModelRetiring: _retiring,
 }

@@ -116,6 +116,7 @@ class Run:
         estimate: What its tuning is expected to take; None before it is validated.
         waiting: Why it is not submitted yet; None where nothing keeps it, or kept it.
         not_before: Submit it no sooner; None for at once.
+        ordered: Who asked for this attempt; None where nobody did.
         stop: Who asked for its end; None where nobody did.
         approval: Who wanted its model deployed whatever the gate says; None where nobody did.
         job: The pipeline job's resource name; empty before submission.
@@ -142,6 +143,7 @@ class Run:
     estimate: Estimate | None = None
     waiting: Waiting | None = None
     not_before: datetime | None = None
+    ordered: Request | None = None
     stop: Request | None = None
     approval: Request | None = None
     job: str = ""
@@ -163,8 +165,8 @@ class Run:
 
     @property
     def wanted_at(self) -> datetime:
-        """When people last asked for its model: by the drop, or by an approval after it. The latest wish wins."""
-        return max(self.dropped_at, self.approval.at) if self.approval else self.dropped_at
+        """When people last asked for its model: by the drop, by a rerun, by an approval. The latest wish wins."""
+        return max([self.dropped_at, *(wish.at for wish in (self.ordered, self.approval) if wish)])
 
     @property
     def is_settled(self) -> bool:

@@ -2,15 +2,21 @@
 
 import hashlib
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from dropforge.domain.facts import Request
 from dropforge.domain.runs import Run
 
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
-def deployed_model_id_of(run_id: str) -> str:
-    """The deployed model's id: ten digits that follow from the run, so that a second deployment is refused."""
-    return str(int(hashlib.sha256(run_id.encode()).hexdigest(), 16) % 10**10).zfill(10)
+
+def deployed_model_id_of(run_id: str, *, reopened: int = 0) -> str:
+    """The deployed model's id: ten digits that follow from the run, so that a second deployment is refused.
+
+    A run that was taken up again has another one: who is late with undeploying the former finds nothing of this name.
+    """
+    named = run_id if not reopened else f"{run_id} {reopened}"
+    return str(int(hashlib.sha256(named.encode()).hexdigest(), 16) % 10**10).zfill(10)
 
 
 def space_id_of(run_id: str, *, dimensions: int, task_type: str) -> str:
@@ -42,7 +48,7 @@ class Alias:
     run: str
     endpoint: str
     dimensions: int
-    wanted_at: datetime
+    wanted_at: datetime = LONG_AGO
     base_model: str = ""
     task_type: str = "DEFAULT"
     previous: "Alias | None" = None
@@ -71,6 +77,8 @@ def moved(alias: Alias | None, to: Alias) -> Alias:
     """Point the alias to a newly deployed space, unless a newer drop's is there already. Idempotent."""
     if alias is None:
         return to
+    if to.request:  # the clocks of people differ: what is asked for by hand is asked for now
+        to = replace(to, wanted_at=max(to.wanted_at, alias.wanted_at))
     if alias.run == to.run or alias.wanted_at > to.wanted_at:
         return alias
     return replace(to, previous=replace(alias, previous=None), previous_space=alias.space)

@@ -10,6 +10,7 @@ import yaml
 from dropforge.domain.catalogue import BATCH_SIZES, CATALOGUE, SOON, TRAIN_STEPS, BaseModel, Catalogue, suggestion
 from dropforge.domain.datasets import TUNING
 from dropforge.domain.findings import Findings, quoted
+from dropforge.domain.rules import RULES, Severity
 
 _Refusal = tuple[str, tuple[str, ...], str, str]  # the rule, the settings it lies in, what is wrong, a hint
 DeployPolicy = Literal["unless_worse", "only_if_better", "always", "manual", "never"]
@@ -157,6 +158,12 @@ def problems_of(tuning: Tuning, catalogue: Catalogue) -> list[str]:
         for key, rule in _rules(catalogue).items()
         if key not in unset and not rule.holds(getattr(tuning, key))
     ]
+
+
+def refusals_of(tuning: Tuning, bounds: Bounds, today: date) -> list[str]:
+    """What Vertex would refuse today of a configuration that was good when it was resolved, in sentences."""
+    refused = ((code, what) for code, _, what, _ in _refused(tuning, bounds, today))
+    return [what for code, what in refused if RULES[code].severity is Severity.ERROR]
 
 
 def _near(value: object, rule: _Rule) -> str:

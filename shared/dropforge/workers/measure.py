@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from dropforge import wire
 from dropforge.aliases import Aliases
 from dropforge.domain import datasets, gate
-from dropforge.domain.errors import Missing, Refused
+from dropforge.domain.errors import Missing, Refused, Transient
 from dropforge.domain.evaluation import Measured, examples_of, measure
 from dropforge.domain.facts import Judgement, Serving
 from dropforge.domain.probe import Text, labels_of
@@ -14,6 +14,7 @@ from dropforge.domain.runs import Run
 from dropforge.domain.sampling import Sample, sample_of
 from dropforge.domain.spaces import Alias
 from dropforge.domain.tuning import Tuning
+from dropforge.ledger import Ledger
 from dropforge.ports import ModelHost, ObjectStore
 from dropforge.settings import Settings
 from dropforge.workers.input import lines_of
@@ -30,15 +31,19 @@ class Measurement:
 
     Attributes:
         aliases: Say what readers use now.
+        ledger: Knows the run that made it.
         state: Where the run's input lies, and the figures of every query are kept.
         host: Serves the models.
         settings: The operator's rules.
+        patient: Whether another model that does not answer now is waited for; else the others decide.
     """
 
     aliases: Aliases
+    ledger: Ledger
     state: ObjectStore
     host: ModelHost
     settings: Settings
+    patient: bool = True
 
     def judgement(self, run: Run, serving: Serving) -> Judgement:
         """The verdict on a run's model, which `serving` says where to find.
@@ -59,10 +64,8 @@ class Measurement:
             return replace(averages, because=f"{averages.because}; it could not be measured: {error}")
         base = self._asked(sample, lambda texts: self._by_base(texts, tuning))
         used = self._used(run)
-        deployed = (
-            self._asked(sample, lambda texts: self.host.embed(used.endpoint, texts, used.task_type)) if used else None
-        )
-        return gate.judge_measured(
+        deployed = self._of_readers(sample, used) if used else None
+        judgement = gate.judge_measured(
             tuned,
             base,
             deployed,
@@ -72,6 +75,9 @@ class Measurement:
             examples=examples_of(sample, base, tuned) if base else (),
             report=self._kept(run, {"tuned": tuned, "base": base, "deployed": deployed}),
         )
+        if used and deployed is None:
+            return replace(judgement, because=f"{judgement.because}; the model that readers use could not be measured")
+        return judgement
 
     def _by_base(self, texts: Sequence[Text], tuning: Tuning) -> list[list[float]]:
         """By the base model; it takes titles of documents only, so elsewhere they are a part of the text."""
@@ -98,12 +104,25 @@ class Measurement:
         alias = self.aliases.of(run.dataset)
         return alias if alias and alias.run != run.id else None
 
-    @staticmethod
-    def _asked(sample: Sample, embed: Embed) -> Measured | None:
-        """What another model's vectors are worth; None where it is gone, or does not take this."""
+    def _of_readers(self, sample: Sample, used: Alias) -> Measured | None:
+        """What the vectors of the model that readers use now are worth; None where somebody removed it."""
+        run = self.ledger.load(used.run)
+        try:
+            if run and run.serving and not self.host.serves(used.endpoint, run.serving.deployed_model):
+                return None
+        except Missing:
+            return None
+        return self._asked(sample, lambda texts: self.host.embed(used.endpoint, texts, used.task_type))
+
+    def _asked(self, sample: Sample, embed: Embed) -> Measured | None:
+        """What another model's vectors are worth; None where it is gone, does not take this, or has not answered for long."""
         try:
             return _measured(sample, embed)
         except (Missing, Refused):
+            return None
+        except Transient:
+            if self.patient:
+                raise
             return None
 
     def _kept(self, run: Run, measured: dict[str, Measured | None]) -> str:

@@ -4,7 +4,7 @@ Every look takes the next step that is possible; any number of looks may meet. W
 in the ledger, while nobody has decided it: until then no reader is pointed to it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -15,6 +15,7 @@ from dropforge.domain.facts import Fault, Serving, Tuned
 from dropforge.domain.jobs import fault_of, labels_of
 from dropforge.domain.runs import SERVED, Run, State
 from dropforge.domain.spaces import alias_of, space_id_of
+from dropforge.domain.text import printable, shortened
 from dropforge.embeddings import Embeddings
 from dropforge.ports import ModelHost, ObjectStore
 from dropforge.progress import Progress
@@ -24,10 +25,14 @@ from dropforge.workers.measure import Measurement
 
 FUNCTION = "watch_status"
 _PASSING = frozenset({"RESOURCE_EXHAUSTED", "UNAVAILABLE", "ABORTED", "DEADLINE_EXCEEDED", "INTERNAL"})
-_TRIES = 6  # to load a model, where what went wrong may pass: an hour in all
+_TRIES = 6  # to load a model, where what went wrong may pass: half an hour of pauses in all
 _FIRST_PAUSE = timedelta(minutes=1)  # before the second of them; each further pause is twice as long
 _SHARE = timedelta(minutes=1)  # of a look's time, for the vectors of a corpus: other runs wait for theirs
 _PART = 500  # documents
+_PATIENCE = timedelta(hours=1)  # with a model that is to be compared, and does not answer
+_OF_RUN = frozenset({"judgement", "fault"})
+
+Changes = dict[str, object]
 
 
 class _Hopeless(Permanent):
@@ -65,12 +70,12 @@ class Rollout:
         serving, tuned = run.serving, run.tuned
         if serving is None or tuned is None:
             raise Unreadable(f"run {run.id} is deploying, but its record names no endpoint or no model")
-        if serving.decision == "withhold":
-            return self._clear_away(run, serving, State.WITHHELD)
-        if run.fault:
-            return self._clear_away(run, serving, State.DEPLOY_FAILED)
-        if run.stop and not serving.decision:
-            return self._withhold(run, serving, fault=fault_of("CANCELLED", f"asked for by {run.stop.by}"))
+        if serving.decision == "open":
+            return self._point(run)
+        if serving.decision or run.fault:
+            return self._clear_away(run, serving, State.WITHHELD if serving.decision else State.DEPLOY_FAILED)
+        if run.stop:
+            return self._withhold(run, fault_of("CANCELLED", f"asked for by {run.stop.by}"))
         try:
             return self._next_step(run, serving, tuned)
         except _Hopeless as hopeless:
@@ -97,7 +102,7 @@ class Rollout:
             )
         if serves:
             try:
-                return self._open(run, serving)
+                return self._open(run)
             except Missing as error:  # another look has cleared it away meanwhile, or somebody removed it
                 raise Unavailable(f"it is there no more: {error}") from error
         try:
@@ -132,31 +137,41 @@ class Rollout:
 
     # Try it, measure it, open it
 
-    def _open(self, run: Run, serving: Serving) -> bool:
-        if not serving.space:
-            run = self._while_undecided(run, self._tried(run, serving))
-        if run.serving and not run.serving.decision and not run.fault:
-            run = self._decided(run, run.serving)
-        if run.serving is None or run.serving.decision != "open":
-            return False  # withheld or given up: the next look clears it away
-        opened = self._with_embeddings(run, run.serving)
-        if opened is None:
-            return False  # the time was up
+    def _open(self, run: Run) -> bool:
+        """The model is loaded: try it, measure it, embed the corpus, each once, and then open it."""
+        for step in (self._trying, self._measuring, self._embedding):
+            serving = run.serving
+            assert serving is not None  # noqa: S101 - it is deploying
+            changes = step(run, serving)
+            if changes is None:
+                return False  # the time is up
+            run = self._while_undecided(run, changes) if changes else run
+            if not _is_undecided(run) or run.stop:
+                break  # the next look sees to it
+        else:
+            run = self._while_undecided(run, {"decision": "open"})
+        return self._point(run) if run.serving and run.serving.decision == "open" else True
+
+    def _point(self, run: Run) -> bool:
+        """Point readers to it, and say so. Nothing stops it any more."""
         alias = self.aliases.move(alias_of(run))
         current = alias.run == run.id
-        before = alias.previous if current else alias
-        opened = replace(opened, previous_space=before.space if before else "", current=current)
-        self.progress.reach(run, State.DEPLOYED, function=FUNCTION, event=self.cause, serving=opened)
+        previous_space = (alias.previous.space if alias.previous else "") if current else alias.space
+        assert run.serving is not None  # noqa: S101 - it is deploying
+        opened = replace(run.serving, previous_space=previous_space, current=current)
+        stood = self.progress.reach(run, State.DEPLOYED, function=FUNCTION, event=self.cause, serving=opened)
+        if stood.state is not State.DEPLOYED:  # it was opened, and has gone again, while this look was held up
+            self.aliases.remove(run.dataset, run.id)
         return True
 
-    def _tried(self, run: Run, serving: Serving) -> Callable[[Run], Run]:
-        """That the served model has answered well."""
+    def _trying(self, run: Run, serving: Serving) -> Changes:
+        if serving.space:
+            return {}
         answer = self._try(run, serving)
         if answer.wrong:
             raise _Hopeless(fault_of("SMOKE_TEST", answer.wrong, "smoke prediction"))
         space = space_id_of(run.id, dimensions=answer.dimensions, task_type=run.tuning.task_type)
-        tried = replace(serving, operation="", again_at=None, space=space, dimensions=answer.dimensions)
-        return lambda now: replace(now, serving=tried)
+        return {"operation": "", "again_at": None, "space": space, "dimensions": answer.dimensions}
 
     def _try(self, run: Run, serving: Serving) -> probe.Answer:
         """Ask the served model about pairs that it was trained on."""
@@ -173,42 +188,45 @@ class Rollout:
         except (Permanent, Missing) as error:
             return probe.Answer(0, str(error))
 
-    def _decided(self, run: Run, serving: Serving) -> Run:
-        """Ask the gate, and write down what becomes of the model."""
+    def _measuring(self, run: Run, serving: Serving) -> Changes:
+        """Ask the gate what becomes of it. What it says is written down with it."""
+        if serving.passed:
+            return {}
         judgement = run.judgement
         if not run.approval:
-            judgement = Measurement(self.aliases, self.state, self.host, self.settings).judgement(run, serving)
-        opens = run.approval or (judgement and gate.passes(judgement, run.tuning.deploy))
-        decided = replace(serving, decision="open" if opens else "withhold")
-        # Whoever asked for its end while it was measured is heard: the next look withholds it.
-        return self._while_undecided(
-            run, lambda now: now if now.stop else replace(now, judgement=judgement, serving=decided)
-        )
+            patient = self.progress.clock.now() - run.updated < _PATIENCE
+            measurement = Measurement(self.aliases, self.progress.ledger, self.state, self.host, self.settings, patient)
+            judgement = measurement.judgement(run, serving)
+        if not (run.approval or (judgement and gate.passes(judgement, run.tuning.deploy))):
+            return {"judgement": judgement, "decision": "withhold"}
+        return {"judgement": judgement, "passed": True}
 
-    def _with_embeddings(self, run: Run, serving: Serving) -> Serving | None:
+    def _embedding(self, run: Run, serving: Serving) -> Changes | None:
         """The corpus' vectors, where they are wanted, so that readers can switch at once; None when the time is up."""
-        if not run.tuning.embed_corpus:
-            return serving
+        if not run.tuning.embed_corpus or serving.embeddings or serving.unembedded:
+            return {}
         prefix = f"runs/{run.id}/embeddings/"
-        complete = Embeddings(self.state, self.progress.clock).fill(
-            prefix,
-            map(probe.text_of, self._lines(run, datasets.CORPUS)),
-            lambda texts: self.host.embed(serving.endpoint, texts, run.tuning.task_type),
-            part=_PART,
-            until=min(self.until, self.progress.clock.now() + _SHARE),
-        )
-        return replace(serving, embeddings=f"gs://{self.state.bucket}/{prefix}") if complete else None
+        try:
+            is_complete = Embeddings(self.state, self.progress.clock).fill(
+                prefix,
+                map(probe.text_of, self._lines(run, datasets.CORPUS)),
+                lambda texts: self.host.embed(serving.endpoint, texts, run.tuning.task_type),
+                part=_PART,
+                until=min(self.until, self.progress.clock.now() + _SHARE),
+            )
+        except Permanent as error:  # the model is good, and its readers can embed the documents themselves
+            return {"unembedded": printable(shortened(str(error), 300))}
+        return {"embeddings": f"gs://{self.state.bucket}/{prefix}"} if is_complete else None
 
     # Leave nothing behind
 
-    def _withhold(self, run: Run, serving: Serving, *, fault: Fault) -> bool:
-        decided = replace(serving, decision="withhold")
-        self._while_undecided(run, lambda now: replace(now, fault=fault, serving=decided))
+    def _withhold(self, run: Run, fault: Fault) -> bool:
+        self._while_undecided(run, {"fault": fault, "decision": "withhold"}, heeding_stop=False)
         return True
 
     def _give_up(self, run: Run, serving: Serving, fault: Fault) -> bool:
         """Write down that the deployment is given up, so that no later look begins it again, and clear it away."""
-        stood = self._while_undecided(run, lambda now: replace(now, fault=fault))
+        stood = self._while_undecided(run, {"fault": fault}, heeding_stop=False)
         if stood.state is not State.DEPLOYING or stood.fault is None:
             return False  # another look got on with it meanwhile: readers may be there
         return self._clear_away(stood, serving, State.DEPLOY_FAILED)
@@ -221,16 +239,31 @@ class Rollout:
 
     # The record
 
-    def _while_undecided(self, run: Run, decide: Callable[[Run], Run]) -> Run:
-        """Change a run unless it was decided since it was looked at, or taken up again: what was seen is then out of date."""
+    def _while_undecided(self, run: Run, changes: Changes, *, heeding_stop: bool = True) -> Run:
+        """Change a run, unless it was decided since it was looked at, or taken up again: what was seen is then out of date.
+
+        Args:
+            run: As it was looked at.
+            changes: What becomes known: its judgement, its fault, and fields of what is served.
+            heeding_stop: Whether somebody who asked for its end meanwhile is heard first.
+        """
+        of_run = {key: changes[key] for key in changes.keys() & _OF_RUN}
+        of_serving = {key: changes[key] for key in changes.keys() - _OF_RUN}
 
         def still(now: Run) -> Run:
-            return decide(now) if now.history == run.history and _is_undecided(now) else now
+            is_old = now.history != run.history or not _is_undecided(now) or (heeding_stop and now.stop is not None)
+            if is_old or now.serving is None:
+                return now
+            return replace(now, serving=replace(now.serving, **of_serving), **of_run)  # type: ignore[arg-type]
 
         return self.progress.ledger.change(run.id, still)
 
     def _write(self, run: Run, seen: Serving, wanted: Serving) -> Run:
-        return self._while_undecided(run, lambda now: replace(now, serving=wanted) if now.serving == seen else now)
+        def still(now: Run) -> Run:
+            is_same = now.history == run.history and now.serving == seen and _is_undecided(now)
+            return replace(now, serving=wanted) if is_same else now
+
+        return self.progress.ledger.change(run.id, still)
 
     def _lines(self, run: Run, name: str) -> Iterator[bytes]:
         return lines_of(self.state, run, name)

@@ -61,6 +61,8 @@ def sweep(
             if why := chore.do():
                 repaired += 1
                 log.warning("record.repaired", reason=why, **{chore.kind: chore.name})
+    with isolated(tick=FUNCTION):  # what was done is done, whether it is noted or not
+        progress.ledger.note_tick(FUNCTION, tick.id)
     return done(f"repaired {repaired}")
 
 
@@ -118,10 +120,12 @@ class Sweeper:
         if self.progress.tell(run, told=owed.told):
             return f"it is {run.state}, which had not been told"
         if run.is_settled:  # it was about to be taken up again, and was not
-            self.progress.ledger.settle(run)
+            self.progress.ledger.settle_left(run)
             return ""
         if run.state is State.VALIDATED:
             outcome = self.orders.place(run, cause=self.cause)
+            if outcome.what is What.DEFERRED:
+                self.progress.ledger.note_waiting(run)  # its marker was written anew, and said so no more
             return f"no event had it submitted: {outcome.why}"
         if run.state is State.SUCCEEDED:
             outcome = decide(run, host=self.host, progress=self.progress, settings=self.settings, cause=self.cause)
@@ -145,7 +149,9 @@ class Sweeper:
 
     def _stuck(self, owed: Owed) -> str:
         run = self.progress.ledger.load(owed.run)
-        if run is None or self.progress.clock.now() - run.updated < STUCK_AFTER.get(run.state, timedelta.max):
+        now = self.progress.clock.now()
+        since = max(filter(None, (run.updated, run.not_before))) if run else now
+        if run is None or now - since < STUCK_AFTER.get(run.state, timedelta.max):
             return ""
         notice = announcements.stuck(run, self.progress.links)
         return f"it has been {run.state} for too long: told" if self.progress.mention(notice) else ""
@@ -205,9 +211,12 @@ class Sweeper:
         return "no run accounts for it: told, not deleted" if self.progress.mention(notice) else ""
 
     def _aliases(self) -> Iterator[Chore]:
-        """Moves by hand that nobody was told of, and readers of a model whose base will soon stop answering."""
+        """Moves by hand that nobody was told of; readers of a model that is gone, or whose base will soon stop answering."""
         today = self.progress.clock.now().date()
+        serving = {endpoint.run for endpoint in self.host.endpoints() if endpoint.models}
         for pointer in self.aliases.pointers():
+            if pointer.run not in serving:
+                yield Chore("unserved", pointer.dataset, partial(self._unserved, pointer))
             if pointer.is_untold:
                 yield Chore("moved", pointer.dataset, partial(self._moved, pointer))
             base = self.settings.operator.catalogue.base_models.get(pointer.base_model)
@@ -216,8 +225,16 @@ class Sweeper:
 
     def _moved(self, pointer: Pointer) -> str:
         alias = self.aliases.of(pointer.dataset)
-        is_told = alias and rollback.tell(alias, aliases=self.aliases, progress=self.progress)
-        return f"its readers were pointed to {pointer.run} by hand: told" if is_told else ""
+        if alias is None or alias.request is None:
+            return ""
+        stands = rollback.confirmed(alias, aliases=self.aliases, host=self.host, progress=self.progress)
+        return f"its readers were pointed to {pointer.run} by hand: " + ("told" if stands else "taken back")
+
+    def _unserved(self, pointer: Pointer) -> str:
+        run = self.progress.ledger.load(pointer.run)
+        if run is None or run.state is not State.DEPLOYED or rollback.is_served(run, self.host):
+            return ""  # it is on its way, or has come since the endpoints were listed
+        return "its readers' model is not served: told" if self.progress.mention(announcements.unserved(run)) else ""
 
     def _retiring(self, pointer: Pointer, base: BaseModel) -> str:
         notice = announcements.retiring(pointer.dataset, pointer.run, base)
@@ -226,7 +243,7 @@ class Sweeper:
     # Jobs
 
     def _jobs(self) -> Iterator[Chore]:
-        """Jobs of runs that were cancelled in the very moment in which they were submitted: they bill."""
+        """Jobs of runs that ended in the very moment in which they were submitted: they bill."""
         active = {owed.run for owed in self.progress.ledger.active()}
         for run_id, state in self.tuner.states(self.progress.clock.now() - _LONGEST_JOB).items():
             if state not in ENDED and run_id not in active:
@@ -234,10 +251,10 @@ class Sweeper:
 
     def _job(self, run_id: str) -> str:
         run = self.progress.ledger.load(run_id)
-        if run is None or run.state is not State.CANCELLED:
+        if run is None or not run.is_settled:
             return ""
         self.tuner.cancel(self.tuner.named(run_id))
-        return "the run is cancelled, and its job was not: asked to stop"
+        return f"the run is {run.state}, and its job runs on: asked to stop"
 
 
 def _grouped(listing: Iterable[StoredFile]) -> Iterator[Folder]:

@@ -4,12 +4,13 @@ Its work follows what is in flight, and of that what has changed: the runs' mark
 listing each, and only a run whose job is in another state than was told of it is read.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dropforge.aliases import Aliases
 from dropforge.attempts import Attempts
-from dropforge.domain.errors import Missing, Unreadable
+from dropforge.domain.errors import Missing, NotAllowed, Unreadable
 from dropforge.domain.facts import Fault
 from dropforge.domain.jobs import ENDED, RUN_STATE, JobState, Look, fault_of
 from dropforge.domain.runs import Run, State
@@ -60,6 +61,8 @@ def watch(
             moved += watcher.look(owed)
     waiting = [owed for owed in active if owed.waits]
     submitted = watcher.submit(waiting, until)
+    with isolated(tick=FUNCTION):  # what was done is done, whether it is noted or not
+        ledger.note_tick(FUNCTION, event.id)
     return done(
         f"{len(active)} in flight, looked at {looked}, moved {moved}; {len(waiting)} waiting, submitted {submitted}"
     )
@@ -154,13 +157,14 @@ class Watcher:
         fault = look.fault
         if fault and fault.kind == "quota" and run.attempt < self.settings.operator.attempts and not run.stop:
             wait = self.settings.operator.pause_after(run.attempt)
-            self.attempts.begin(
-                run,
-                reason=f"attempt {run.attempt} met a quota in {fault.step or 'the pipeline'}",
-                function=FUNCTION,
-                cause=self.rollout.cause,
-                not_before=self.rollout.progress.clock.now() + wait,
-            )
+            with suppress(NotAllowed):  # its input is there no more: this was the last attempt
+                self.attempts.begin(
+                    run,
+                    reason=f"attempt {run.attempt} met a quota in {fault.step or 'the pipeline'}",
+                    function=FUNCTION,
+                    cause=self.rollout.cause,
+                    not_before=self.rollout.progress.clock.now() + wait,
+                )
         return fault
 
 

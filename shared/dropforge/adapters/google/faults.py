@@ -7,14 +7,23 @@ import requests
 from google.api_core import exceptions as api
 from google.auth import exceptions as auth
 
-from dropforge.domain.errors import Conflict, DropforgeError, Exhausted, Misconfigured, Missing, Refused, Unavailable
+from dropforge.domain.errors import (
+    Conflict,
+    DropforgeError,
+    Exhausted,
+    Misconfigured,
+    Missing,
+    NotPermitted,
+    Refused,
+    Unavailable,
+)
 
 # The most telling first: each is matched by class, and some are subclasses of others.
 _TRANSLATIONS: tuple[tuple[type[Exception], type[DropforgeError]], ...] = (
     (api.PreconditionFailed, Conflict),
     (api.NotFound, Missing),
     (api.TooManyRequests, Exhausted),
-    (api.Forbidden, Misconfigured),
+    (api.Forbidden, NotPermitted),
     (api.Unauthorized, Misconfigured),
     (api.AlreadyExists, Conflict),
     (api.Conflict, Conflict),

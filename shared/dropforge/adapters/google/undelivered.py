@@ -14,12 +14,9 @@ from dropforge import wire
 from dropforge.adapters.google.faults import translated
 from dropforge.deadletters import DeadLetter
 from dropforge.domain.errors import Missing
+from dropforge.domain.topology import TAKES, VALIDATE, dead_letters
 
-_PREFIX = "dead-"
-_OURS = frozenset(
-    f"{_PREFIX}{function}"
-    for function in ("submit_tuning", "watch_status", "deploy_model", "notify_slack", "sweep", "validate_dataset")
-)
+_OURS = {dead_letters(function): function for function in (*TAKES, VALIDATE)}
 _EMPTY_ANSWERS = 2  # one alone does not say that a subscription is empty
 _AT_ONCE = 100  # messages
 _HELD = 60  # seconds that others do not see what was looked at
@@ -94,7 +91,7 @@ class Undelivered:
 def _letter(message: Any, subscription: str) -> DeadLetter:  # noqa: ANN401 - Google's client has no types
     attributes = dict(message.attributes)
     return DeadLetter(
-        function=subscription.rpartition("/")[2].removeprefix(_PREFIX),
+        function=_OURS[subscription.rpartition("/")[2]],
         id=str(message.message_id),
         type=wire.PUBLISHED,
         source=f"//pubsub.googleapis.com/{subscription}",

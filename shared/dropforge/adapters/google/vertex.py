@@ -95,10 +95,11 @@ class Vertex:
                     timeout=_PATIENCE,
                 )
         except Conflict:
-            return self._adopt(order)
+            return self.find(order)
         return str(created.name)
 
-    def _adopt(self, order: Order) -> str:
+    def find(self, order: Order) -> str:
+        """See `Tuner.find`."""
         found = self._job(self.named(order.id))
         if not is_placed_by(order, dict(found.labels), dict(found.runtime_config.parameter_values)):
             raise Foreign(
@@ -176,7 +177,11 @@ class Vertex:
             for found in self._endpoints.list_endpoints(request=request, timeout=_PATIENCE):
                 labels = dict(found.labels)
                 yield Endpoint(
-                    str(found.name), labels.get(RUN_LABEL, ""), labels.get(DATASET_LABEL, ""), found.create_time
+                    str(found.name),
+                    labels.get(RUN_LABEL, ""),
+                    labels.get(DATASET_LABEL, ""),
+                    found.create_time,
+                    len(found.deployed_models),
                 )
 
     def deploy(self, endpoint: str, model: str, deployed_model: str, name: str) -> str:
