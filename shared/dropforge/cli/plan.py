@@ -19,8 +19,9 @@ from dropforge.cli.place import STACK, connect
 from dropforge.domain.caps import Caps, Over, Reserved, decide
 from dropforge.domain.errors import DropforgeError
 from dropforge.domain.findings import Findings, Report
+from dropforge.domain.machines import Hardware
 from dropforge.domain.messages import line_of
-from dropforge.domain.plan import Estimate, Hardware, advice_on, estimate, figure
+from dropforge.domain.plan import Estimate, advice_on, estimate, figure
 from dropforge.domain.tuning import Tuning
 from dropforge.examine import Examiner
 from dropforge.reports.summary import harmless, outcome_of

@@ -6,7 +6,8 @@ from dataclasses import dataclass, fields
 
 from dropforge.domain.catalogue import suggestion
 from dropforge.domain.errors import Misconfigured
-from dropforge.domain.plan import ASSUMED_PAIRS_PER_SECOND, Estimate, Hardware, Pace, Prices, figure
+from dropforge.domain.machines import Hardware
+from dropforge.domain.plan import ASSUMED_PAIRS_PER_SECOND, Estimate, Pace, Prices, figure
 
 _HOURS = "accelerator hours"
 

@@ -16,11 +16,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Protocol
 
 from dropforge.domain.catalogue import TRAIN_STEPS, suggestion
 from dropforge.domain.datasets import TRAINING_LABELS
 from dropforge.domain.errors import Misconfigured
+from dropforge.domain.machines import Hardware
 from dropforge.domain.tuning import Tuning
 
 ASSUMED_PAIRS_PER_SECOND: Mapping[str, float] = MappingProxyType(
@@ -34,25 +34,6 @@ ASSUMED_PAIRS_PER_SECOND: Mapping[str, float] = MappingProxyType(
 )
 _FEW_EPOCHS, _MANY_EPOCHS = 1, 50  # below and above, a sentence of advice is due
 _ADVISED_EPOCHS = 10
-
-
-class Hardware(Protocol):
-    """A machine and what is built into it."""
-
-    @property
-    def machine_type(self) -> str:
-        """Such as `n1-standard-16`."""
-        ...
-
-    @property
-    def accelerator_type(self) -> str:
-        """Such as `NVIDIA_TESLA_V100`."""
-        ...
-
-    @property
-    def accelerator_count(self) -> int:
-        """How many of them."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,7 +49,7 @@ def watch(
     """
     until = progress.clock.now() + settings.working_time
     rollout = Rollout(aliases, state, host, progress, settings, event.id, until)
-    watcher = Watcher(ledger, tuner, orders, Attempts(state, progress), rollout, settings)
+    watcher = Watcher(tuner, orders, Attempts(state, progress), rollout, progress, settings, event.id)
     if isinstance(event, JobEnded):
         return watcher.hear(event)
     active = list(ledger.active())
@@ -72,27 +72,28 @@ def watch(
 class Watcher:
     """Takes the next step of a run, whichever it is: it asks how things are, so any number of them may look."""
 
-    ledger: Ledger
     tuner: Tuner
     orders: Orders
     attempts: Attempts
     rollout: Rollout
+    progress: Progress
     settings: Settings
+    cause: str
 
     def submit(self, waiting: list[Owed], until: datetime) -> int:
         """Submit the runs that wait for room, the oldest first, until there is none again; says how many."""
         submitted = 0
         for owed in sorted(waiting, key=lambda owed: owed.begun):
-            if self.rollout.progress.clock.now() >= until:
+            if self.progress.clock.now() >= until:
                 break
             with isolated(run=owed.run):
-                run = self.ledger.load(owed.run)
+                run = self.progress.ledger.load(owed.run)
                 if run is None:
                     continue
                 if run.state is not State.VALIDATED:  # it waits no more, and whoever moved it on was cut off
-                    self.rollout.progress.tell(run, told=owed.told)
+                    self.progress.tell(run, told=owed.told)
                     continue
-                outcome = self.orders.place(run, cause=self.rollout.cause)
+                outcome = self.orders.place(run, cause=self.cause)
                 if outcome.what is not What.DEFERRED:
                     submitted += 1
                 elif run.not_before is None:
@@ -101,10 +102,10 @@ class Watcher:
 
     def hear(self, ended: JobEnded) -> Outcome:
         """Look at the run whose job is said to have ended. What the message says is not believed."""
-        run = self.ledger.load(ended.job)
+        run = self.progress.ledger.load(ended.job)
         if run is None or run.state not in _WITH_JOB:
             return ignored("no run of ours waits for it", ended.job)
-        self.rollout.progress.catch_up(run)
+        self.progress.catch_up(run)
         moved = self._job(run)
         return done("its job has ended" if moved else "its job has not ended yet", run.id)
 
@@ -113,7 +114,7 @@ class Watcher:
         at_once = [owed for owed in active if owed.state is State.DEPLOYING or owed.stops]
         others = [owed for owed in active if not (owed in at_once or owed.waits)]
         if others:
-            now = self.rollout.progress.clock.now()
+            now = self.progress.clock.now()
             oldest = max(min(owed.begun for owed in others), now - _LONGEST_JOB)
             with isolated(listing="jobs"):  # deployments bill by the hour: they are followed all the same
                 jobs = self.tuner.states(oldest - _SKEW)
@@ -122,10 +123,10 @@ class Watcher:
 
     def look(self, owed: Owed) -> bool:
         """Take a run's next step, if there is one; says whether there was."""
-        run = self.ledger.load(owed.run)
+        run = self.progress.ledger.load(owed.run)
         if run is None:
             raise Unreadable(f"run {owed.run} has a marker that tells of its job, but no record")
-        self.rollout.progress.tell(run, told=owed.told)  # a step that was made, and cut off before it was told
+        self.progress.tell(run, told=owed.told)  # a step that was made, and cut off before it was told
         if run.state in _WITH_JOB:
             return self._job(run)
         if run.state is State.DEPLOYING:
@@ -147,7 +148,7 @@ class Watcher:
             facts["tuned"] = look.tuned
         if fault := self._fault(run, look):
             facts["fault"] = fault
-        self.rollout.progress.reach(run, reached, function=FUNCTION, event=self.rollout.cause, **facts)
+        self.progress.reach(run, reached, function=FUNCTION, event=self.cause, **facts)
         return True
 
     def _fault(self, run: Run, look: Look) -> Fault | None:
@@ -162,8 +163,8 @@ class Watcher:
                     run,
                     reason=f"attempt {run.attempt} met a quota in {fault.step or 'the pipeline'}",
                     function=FUNCTION,
-                    cause=self.rollout.cause,
-                    not_before=self.rollout.progress.clock.now() + wait,
+                    cause=self.cause,
+                    not_before=self.progress.clock.now() + wait,
                 )
         return fault
 
