@@ -26,6 +26,9 @@ SIMULATED = ("tests/faults/test_simulated.py",)
 FLOW = ("tests/unit/test_flow.py",)
 SWEEP = ("tests/unit/test_sweep.py",)
 LEDGER = ("tests/unit/test_ledger.py",)
+BUDGET = ("tests/unit/test_budget.py",)
+HELD_UP = ("tests/faults/test_held_up.py",)
+ACTIONS = ("tests/unit/test_actions.py",)
 
 MUTANTS = (
     Mutant(
@@ -47,11 +50,12 @@ MUTANTS = (
         "the state before the effect",
         (
             Replacement(
-                "workers.submit",
-                "        job = tuner.submit(order)\n",
-                '        job = f"projects/p/locations/l/pipelineJobs/{order.id}"\n'
-                "        progress.reach(run.id, State.SUBMITTED, function=FUNCTION, event=cause, job=job)\n"
-                "        tuner.submit(order)\n",
+                "orders",
+                "            job = self.tuner.submit(self._order(run))\n",
+                "            job = self.tuner.named(run.id)\n"
+                "            order = self._order(run)\n"
+                "            run = self.progress.reach(run, State.SUBMITTED, function=FUNCTION, event=cause, job=job)\n"
+                "            self.tuner.submit(order)\n",
             ),
         ),
     ),
@@ -106,7 +110,7 @@ MUTANTS = (
     ),
     Mutant(
         "no fencing of a look that was held up",
-        (Replacement("workers.watch", "if stood.state is not State.DEPLOYING or stood.fault is None:", "if False:"),),
+        (Replacement("workers.rollout", "if stood.state is not State.DEPLOYING or stood.fault is None:", "if False:"),),
         FLOW,
     ),
     Mutant(
@@ -174,7 +178,13 @@ MUTANTS = (
     ),
     Mutant(
         "a sweep that leaves the work to events",
-        (Replacement("workers.sweep", "            return self._submit(run)\n", '            return ""\n'),),
+        (
+            Replacement(
+                "workers.sweep",
+                "        if run.state is State.VALIDATED:\n            outcome",
+                '        if run.state is State.VALIDATED:\n            return ""\n            outcome',
+            ),
+        ),
         SWEEP,
     ),
     Mutant(
@@ -193,7 +203,7 @@ MUTANTS = (
         (
             Replacement(
                 "aliases",
-                '                self._state.write(RETIRING + left.run, b"", replacing=None)\n',
+                "                self.leave((joining if wanted is stored else stored).run)\n",
                 "                pass\n",
             ),
         ),
@@ -209,5 +219,131 @@ MUTANTS = (
             ),
         ),
         FLOW,
+    ),
+    Mutant(
+        "a passing failure of a deployment is final",
+        (Replacement("workers.rollout", "if fault.code not in _PASSING or tries >= _TRIES:", "if True:"),),
+    ),
+    Mutant(
+        "the gate is not asked",
+        (
+            Replacement(
+                "workers.rollout",
+                "if not (run.approval or (judgement and gate.passes(judgement, run.tuning.deploy))):",
+                "if False:",
+            ),
+        ),
+    ),
+    Mutant(
+        "the alias moves before the gate",
+        (
+            Replacement(
+                "workers.rollout",
+                "        if serving.passed:\n            return {}\n        judgement",
+                "        if serving.passed:\n            return {}\n        self.aliases.move(alias_of(run))\n        judgement",
+            ),
+        ),
+    ),
+    Mutant(
+        "a withheld model is left on its endpoint",
+        (
+            Replacement(
+                "workers.rollout",
+                "        self.host.discard(serving.endpoint, serving.deployed_model)\n        self.progress.reach(run, to,",
+                "        self.progress.reach(run, to,",
+            ),
+        ),
+    ),
+    Mutant(
+        "another attempt reads the old input prefix",
+        (
+            Replacement(
+                "orders",
+                'data=f"gs://{self.state.bucket}/runs/{run.id}/",',
+                "data=f\"gs://{self.state.bucket}/runs/{run.id.removesuffix('-a2')}/\",",
+            ),
+        ),
+    ),
+    Mutant(
+        "a cap counts only today",
+        (Replacement("budget", "if kept.day >= self._today or run in flying}", "if kept.day >= self._today}"),),
+        BUDGET,
+    ),
+    Mutant(
+        "cancel forgets the job",
+        (
+            Replacement("actions.cancel", "    progress.ledger.note_stopping(run)\n", ""),
+            Replacement("actions.cancel", "            tuner.cancel(run.job)\n", "            pass\n"),
+        ),
+    ),
+    Mutant(
+        "approve without a marker",
+        (Replacement("progress", "        self.ledger.reopen(run)\n", ""),),
+    ),
+    Mutant(
+        "a rollback that tells nobody",
+        (Replacement("actions.rollback", "        progress.bus.publish(moved)\n", ""),),
+    ),
+    Mutant(
+        "a rollback to a space that is about to go",
+        (Replacement("actions.rollback", ' or serving.decision == "retire"', ""),),
+        ACTIONS,
+    ),
+    Mutant(
+        "a rollback that is repeated undoes itself",
+        (Replacement("actions.rollback", "is_cut_off = not to and aliases.is_untold(dataset)", "is_cut_off = False"),),
+    ),
+    Mutant(
+        "a rollback told anew says something else",
+        (
+            Replacement(
+                "domain.announcements",
+                "previous_space_id=alias.previous_space,",
+                'previous_space_id=alias.previous.space if alias.previous else "",',
+            ),
+        ),
+    ),
+    Mutant(
+        "a cancellation told before the validation",
+        (
+            Replacement(
+                "actions.cancel",
+                "        progress.catch_up(run)  # who validated it may have been cut off before it was told\n",
+                "",
+            ),
+        ),
+        SIMULATED,
+    ),
+    Mutant(
+        "a run that waits no more is forgotten",
+        (Replacement("workers.watch", "                    self.progress.tell(run, told=owed.told)\n", ""),),
+        HELD_UP,
+    ),
+    Mutant(
+        "a look from before an approval decides about it",
+        (Replacement("workers.rollout", "is_old = now.history != run.history or not", "is_old = not"),),
+        HELD_UP,
+    ),
+    Mutant(
+        "a marker removed by one who was held up",
+        (
+            Replacement(
+                "ledger",
+                "                self._state.delete(marker.name, generation=marker.generation)\n",
+                "                self._state.delete(marker.name)\n",
+            ),
+        ),
+        HELD_UP,
+    ),
+    Mutant(
+        "an endpoint that was never on record is left",
+        (
+            Replacement(
+                "workers.sweep",
+                "        if run and endpoint.name == self.host.endpoint(run.id):",
+                "        if run and run.serving and endpoint.name == self.host.endpoint(run.id):",
+            ),
+        ),
+        SIMULATED,
     ),
 )

@@ -51,11 +51,35 @@ CAMPAIGNS = (
     Campaign("events alone, 5 % of calls fail", many("events-faulty", 100)),
     Campaign("events alone, the answer to 10 % of calls is lost", many("events-lost", 100)),
     Campaign("the sweep alone: no event ever comes", many("sweep", 50)),
+    Campaign("people cancel, rerun, approve, roll back, retire; 5 % of calls fail", many("wishes", 200)),
+    Campaign("the operator lets four jobs run at once; 5 % of calls fail", many("capped", 40)),
     Campaign("one fault of every kind at every call: a run that ends deployed", partial(singles, "calm", SEED)),
     Campaign("... whose deployment fails", partial(singles, "calm-deploy-failed", SEED)),
     Campaign("... whose events never come", partial(singles, "calm-swept", SEED)),
     Campaign(
         "... whose dataset is renewed, so that its first space is retired", partial(singles, "calm-renewed", SEED)
+    ),
+    *(
+        Campaign(title, partial(singles, scenario, seed, every=every))
+        for title, scenario, seed, every in (
+            ("... whose model turns out worse when it is measured", "calm-deceptive", SEED, 3),
+            ("... for which no machine is free at first", "calm-stumbles", SEED, 3),
+            ("... which meets a quota, and is tuned anew", "calm-quota", SEED, 5),
+            ("... three of which may not run at once", "calm-capped", SEED, 7),
+            ("... that failed, and is tuned anew by hand", "calm-rerun", SEED, 3),
+            ("... that was withheld, and is approved by hand", "calm-approved", SEED, 2),
+            ("... whose deployment failed, and is approved by hand", "calm-approved-again", SEED, 3),
+            ("... whose readers are pointed back to the space before", "calm-rolled-back", SEED, 5),
+            ("... that is retired by hand, and approved again", "calm-retired", SEED, 3),
+            ("... the same by people who do not repeat what failed: approved", "calm-approved-once", SEED, 3),
+            ("... rolled back", "calm-rolled-back-once", SEED, 7),
+            ("... retired", "calm-retired-once", SEED, 3),
+            ("... that is cancelled while it is validated", "calm-cancelled", 2, 2),
+            ("... while its job waits", "calm-cancelled", 6, 2),
+            ("... while its job runs", "calm-cancelled", 7, 2),
+            ("... once its job has ended", "calm-cancelled", 8, 2),
+            ("... while it is deployed", "calm-cancelled", 1, 2),
+        )
     ),
     Campaign(
         "two faults, of all kinds, at every pair of calls around submission and deployment",

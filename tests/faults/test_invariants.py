@@ -4,20 +4,28 @@ from dataclasses import replace
 from itertools import count
 
 import pytest
+from faults.simulator import wishes
 from faults.simulator.bus import Bus
 from faults.simulator.faults import Faults
-from faults.simulator.nature import CALM, Nature
-from faults.simulator.scenarios import CROWDED, STORMY
+from faults.simulator.nature import CALM, Asked, Ending, Kind, Nature
+from faults.simulator.scenarios import CROWDED, SCENARIOS, STORMY
 from faults.simulator.slack import Slack
 from faults.simulator.storage import StateBucket
 from faults.simulator.vertex import Vertex
 from faults.simulator.world import World
 
+from dropforge import orders
+from dropforge.actions import retire, rollback
+from dropforge.aliases import Aliases
+from dropforge.budget import Budget
 from dropforge.claims import Claimed, Claims
+from dropforge.domain.errors import Unavailable
 from dropforge.domain.events import TuningSubmitted
+from dropforge.domain.facts import Request
 from dropforge.domain.runs import State
+from dropforge.domain.spaces import alias_of
 from dropforge.ledger import Ledger
-from dropforge.workers import submit
+from dropforge.workers.rollout import Rollout
 
 FOLDERS = 8
 SEEDS = range(3)
@@ -48,6 +56,25 @@ class ClingingVertex(Vertex):
 
     def discard(self, endpoint, deployed_model):
         """Do nothing."""
+
+
+class RestlessVertex(Vertex):
+    """Says that a quota was met wherever a job fails."""
+
+    def look(self, job):
+        look = super().look(job)
+        return replace(look, fault=replace(look.fault, kind="quota")) if look.fault else look
+
+
+class ClumsyVertex(Vertex):
+    """Begins every deployment twice where the first found no machine."""
+
+    def deploy(self, endpoint, model, deployed_model, name):
+        before = len(self.deployments)
+        operation = super().deploy(endpoint, model, deployed_model, name)
+        if len(self.deployments) > before and self.deployments[-1].code:
+            self.deployments.append(self.deployments[-1])
+        return operation
 
 
 class BlindBucket(StateBucket):
@@ -104,13 +131,13 @@ def test_a_broken_service_is_noticed(parts, invariant):
 
 
 def test_an_endpoint_that_is_left_is_noticed():
-    given_up = replace(CALM, ends=State.DEPLOY_FAILED)
+    given_up = replace(CALM, refusals=1)
     assert broken({"vertex_type": ClingingVertex}, nature=given_up) == {"one deployment a run"}
 
 
 def test_a_job_of_another_label_for_the_same_bytes_is_noticed(monkeypatch):
     numbers = count(1)
-    order_for = submit.order_for
+    order_for = orders.order_for
 
     def labelled_anew(run, **rest):
         order = order_for(run, **rest)
@@ -121,7 +148,7 @@ def test_a_job_of_another_label_for_the_same_bytes_is_noticed(monkeypatch):
             labels={**order.labels, "dropforge-run": name},
         )
 
-    monkeypatch.setattr(submit, "order_for", labelled_anew)
+    monkeypatch.setattr(orders, "order_for", labelled_anew)
     assert "one job a version" in broken({}, STORM, CROWDED)
 
 
@@ -149,3 +176,88 @@ def test_a_lost_write_is_noticed(monkeypatch):
     write = Ledger._write
     monkeypatch.setattr(Ledger, "_write", lambda self, run, replacing: write(self, run, None))
     assert "history only grows" in broken({}, STORM, CROWDED)
+
+
+def test_an_attempt_that_nobody_asked_for_is_noticed():
+    assert "one job a version" in broken({"vertex_type": RestlessVertex}, nature=replace(CALM, ends=Ending.FAILED))
+
+
+def test_another_runs_paths_are_noticed(monkeypatch):
+    order_for = orders.order_for
+
+    def elsewhere(run, *, data, **rest):
+        return order_for(run, data=data.replace("-a2/", "/"), **rest)
+
+    monkeypatch.setattr(orders, "order_for", elsewhere)
+    assert broken({}, nature=SCENARIOS["calm-quota"].nature) == {"one job a version"}
+
+
+def test_a_deployment_that_is_begun_too_often_is_noticed():
+    assert broken({"vertex_type": ClumsyVertex}, nature=SCENARIOS["calm-stumbles"].nature) == {"one deployment a run"}
+
+
+def test_a_cap_that_nobody_keeps_is_noticed(monkeypatch):
+    monkeypatch.setattr(Budget, "reserve", lambda *_: None)
+    assert broken({}, nature=SCENARIOS["calm-capped"].nature) == {"caps hold"}
+
+
+def test_a_model_that_readers_use_before_the_gate_has_spoken_is_noticed(monkeypatch):
+    measuring = Rollout._measuring
+
+    def hasty(self, run, serving):
+        self.aliases.move(alias_of(run))
+        return measuring(self, run, serving)
+
+    monkeypatch.setattr(Rollout, "_measuring", hasty)
+    assert "readers find what they should" in broken({}, nature=CALM)
+
+
+def test_readers_whose_space_is_taken_away_are_noticed(monkeypatch):
+    monkeypatch.setattr(Aliases, "confirm", lambda *_: False)
+    assert "readers find what they should" in broken({}, nature=SCENARIOS["calm-rolled-back"].nature)
+
+
+def test_readers_who_are_pointed_nowhere_are_noticed(monkeypatch):
+    def leave(run_id, *, even_current, aliases, progress):
+        return retire.leave(run_id, even_current=True, aliases=aliases, progress=progress)
+
+    monkeypatch.setattr(wishes, "leave", leave)
+    asks = ((Asked(Kind.RETIRE, State.DEPLOYED, (5, 30)),),)
+    assert "readers find what they should" in broken({}, nature=replace(CALM, asks=asks))
+
+
+def test_a_move_that_nobody_is_told_of_is_noticed(monkeypatch):
+    monkeypatch.setattr(rollback, "confirmed", lambda alias, **_: True)
+    assert broken({}, nature=SCENARIOS["calm-rolled-back"].nature) == {"readers find what they should"}
+
+
+@pytest.mark.parametrize(
+    ("scenario", "kind"),
+    [("calm-cancelled", Kind.CANCEL), ("calm-approved", Kind.APPROVE), ("calm-retired", Kind.RETIRE)],
+)
+def test_a_wish_that_is_granted_and_does_nothing_is_noticed(scenario, kind, monkeypatch):
+    monkeypatch.setattr(wishes, "_KINDS", {**wishes._KINDS, kind: lambda *_: None})
+    assert "wishes come true" in broken({}, nature=SCENARIOS[scenario].nature)
+
+
+def test_a_wish_that_nobody_answers_is_noticed(monkeypatch):
+    def busy(*_):
+        raise Unavailable("not now")
+
+    monkeypatch.setattr(wishes, "_KINDS", {**wishes._KINDS, Kind.RERUN: busy})
+    assert "wishes come true" in broken({}, nature=SCENARIOS["calm-rerun"].nature)
+
+
+def test_a_model_that_is_opened_although_its_end_was_asked_for_is_noticed(monkeypatch):
+    """Somebody cancels while the model is measured, and the verdict is written over it."""
+    heeding = Rollout._while_undecided
+
+    def deaf(self, run, changes, **rest):
+        if changes != {"decision": "open"}:
+            return heeding(self, run, changes, **rest)
+        request = Request(by="ann", at=run.started)
+        self.progress.ledger.change(run.id, lambda now: replace(now, stop=request))
+        return self.progress.ledger.change(run.id, lambda now: replace(now, serving=replace(now.serving, **changes)))
+
+    monkeypatch.setattr(Rollout, "_while_undecided", deaf)
+    assert "wishes come true" in broken({}, nature=CALM)

@@ -4,16 +4,19 @@ from functools import cache
 
 import pytest
 from faults.simulator.invariants import NAMES
+from faults.simulator.nature import Kind
 from faults.simulator.scenarios import Life, record
 
 FOLDERS = 20
 WORLDS = {  # how many of each kind: what they are stands in `scenarios.py`
-    "events": 15,
-    "events-lost": 8,
-    "events-faulty": 8,
-    "sweep": 6,
-    "lossy": 15,
-    "crowded": 14,
+    "wishes": 16,
+    "events": 6,
+    "events-lost": 4,
+    "events-faulty": 5,
+    "sweep": 4,
+    "lossy": 6,
+    "crowded": 7,
+    "capped": 4,
     "storm": 50,
 }
 SHOWN = 3
@@ -55,6 +58,14 @@ def test_another_seed_is_another_world():
 def test_one_fault_leaves_nature_as_it_was():
     one, other = (Life("storm", 1, FOLDERS, at=at).world() for at in ((), ((30, "before"),)))
     assert one.plans == other.plans
+
+
+def test_people_get_what_they_ask_for_and_everything_is_asked_for():
+    worlds = [Life("wishes", seed, FOLDERS).world() for seed in range(6)]
+    granted = {wish.kind for world in worlds for wish in world.wishes if wish.granted}
+    assert granted == set(Kind)
+    assert any(wish.refused for world in worlds for wish in world.wishes)
+    assert any(len(wish.tried) > 1 for world in worlds for wish in world.wishes)
 
 
 def test_the_storm_is_one():

@@ -5,23 +5,48 @@ from functools import cache
 import pytest
 from faults.simulator.faults import KINDS
 from faults.simulator.invariants import NAMES
-from faults.simulator.scenarios import Life, record, singles
+from faults.simulator.scenarios import SCENARIOS, Life, record, singles
 
-SEED = 1
+from dropforge.domain.runs import State
+
 SHOWN = 5
-# Every call of a plain run; of the others, every so many: `make simulate` takes all.
-EVERY = {"calm": 1, "calm-deploy-failed": 2, "calm-swept": 3, "calm-renewed": 6}
+SEED = 1
+# Every call of a plain run, and what people call themselves; of the others, every so many: `make simulate` takes more.
+EVERY = {
+    "calm": 1,
+    "calm-deploy-failed": 5,
+    "calm-swept": 7,
+    "calm-renewed": 23,
+    "calm-deceptive": 11,
+    "calm-stumbles": 17,
+    "calm-quota": 29,
+    "calm-capped": 37,
+    "calm-rerun": 17,
+    "calm-approved": 17,
+    "calm-approved-again": 23,
+    "calm-approved-once": 37,
+    "calm-rolled-back": 47,
+    "calm-rolled-back-once": 73,
+    "calm-retired": 29,
+    "calm-cancelled": 19,
+}
+SEEDS = {"calm-cancelled": (1, 2, 6, 7, 8)}  # while validated, submitted, running, succeeded, deploying
 
 
 @cache
 def befallen(scenario, kind):
     """The records of every world in which one call has this fault."""
-    return [record(life) for life in singles(scenario, SEED, (kind,), every=EVERY[scenario])]
+    return [
+        record(life)
+        for seed in SEEDS.get(scenario, (SEED,))
+        for life in singles(scenario, seed, (kind,), every=EVERY[scenario])
+    ]
 
 
 @pytest.mark.parametrize("scenario", EVERY)
 def test_without_a_fault_everything_holds(scenario):
-    assert Life(scenario, SEED, 1).world().violations() == []
+    for seed in SEEDS.get(scenario, (SEED,)):
+        assert Life(scenario, seed, SCENARIOS[scenario].folders).world().violations() == []
 
 
 @pytest.mark.timeout(180)
@@ -35,6 +60,13 @@ def test_any_call_fails(scenario, kind, invariant):
         if any(found.invariant == invariant for found in past.violations)
     ]
     assert not broken, "\n\n".join([f"{len(broken)} worlds", *broken[:SHOWN]])
+
+
+def test_a_run_is_cancelled_wherever_it_stands():
+    lives = [Life("calm-cancelled", seed, 1).world() for seed in SEEDS["calm-cancelled"]]
+    asked = {world.plans[0].asks[0].once for world in lives}
+    assert asked == {State.VALIDATED, State.SUBMITTED, State.RUNNING, State.SUCCEEDED, State.DEPLOYING}
+    assert all(wish.granted for world in lives for wish in world.wishes)
 
 
 @pytest.mark.parametrize("kind", KINDS)

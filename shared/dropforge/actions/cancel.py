@@ -49,6 +49,7 @@ def cancel(run_id: str, request: Request, *, tuner: Tuner, budget: Budget, progr
     run = progress.ledger.change(run_id, decide)
     progress.ledger.note_stopping(run)
     if run.state is State.VALIDATED:
+        progress.catch_up(run)  # who validated it may have been cut off before it was told
         fault = fault_of("CANCELLED", f"asked for by {request.by}")
         run = progress.reach(run, State.CANCELLED, function=FUNCTION, event=f"cancel/{request.by}", fault=fault)
     if run.state is State.CANCELLED:

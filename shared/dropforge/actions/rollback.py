@@ -34,6 +34,9 @@ def rollback(
     current = aliases.of(dataset)
     if current is None:
         raise Missing(f"readers of {dataset} are pointed nowhere: nothing of it is deployed")
+    is_cut_off = not to and aliases.is_untold(dataset)
+    if is_cut_off and confirmed(current, aliases=aliases, host=host, progress=progress):
+        return current  # it is asked for again: not to be undone
     wanted = to or (current.previous.run if current.previous else "")
     if not wanted:
         raise NotAllowed(

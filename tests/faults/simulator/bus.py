@@ -232,7 +232,7 @@ class Bus:
             delivery.end(acknowledged=False)
 
     def _end(self, delivery: Delivery, acknowledged: bool) -> None:  # noqa: FBT001 - called back
-        if acknowledged:
+        if acknowledged or (delivery.function == PERSON and self._nature.gives_up):
             return
         if delivery.attempt >= _DELIVERY.attempts:
             self.dead.append(f"{delivery.function} {delivery.message.about}")

@@ -47,10 +47,12 @@ class Calls:
 
     Attributes:
         names: `port.method` of every call, in their order.
+        callers: The function that made each.
     """
 
     def __init__(self, hub: Hub, fate: Fate, stream: Random, trace: Trace, latency: float) -> None:
         self.names: list[str] = []
+        self.callers: list[str] = []
         self._hub = hub
         self._fate = fate
         self._stream = stream
@@ -76,6 +78,7 @@ class Calls:
 
     def _come(self, call: Call) -> None:
         self.names.append(call.name)
+        self.callers.append(call.instance.function)
         kind = self._fate.decide(len(self.names), self._hub.time, call.name.partition(".")[0])
         if kind:
             self._trace.add(f"{call}: {kind.upper()} at call {len(self.names)}")

@@ -10,7 +10,6 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from cloudevents.http import CloudEvent
 from faults.simulator.calls import Calls, Killed
 from faults.simulator.hub import Hub
 from faults.simulator.trace import Trace
@@ -39,7 +38,7 @@ def entry_point(name: str) -> Callable[[Any], None]:
     assert spec.loader is not None
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
-    entry: Callable[[CloudEvent], None] = getattr(module, name)
+    entry: Callable[[Any], None] = getattr(module, name)
     return entry
 
 

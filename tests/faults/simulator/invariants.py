@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from faults.simulator import wished
-from faults.simulator.bounds import latest
+from faults.simulator.bounds import has_woken, latest
 from faults.simulator.nature import Ending, Kind
 from faults.simulator.people import Plan
 from faults.simulator.vertex import Deployment
@@ -85,6 +85,7 @@ def one_job_a_version(world: "World") -> Found:
 
 
 def _attempts(world: "World") -> Found:
+    short = {job.run for job in world.vertex.jobs.values() if job.ending is Ending.SHORT}
     reruns = Counter(wish.dataset for wish in world.wishes if wish.kind is Kind.RERUN for _ in wish.tried)
     for run in world.records.values():
         if run.attempt == 1:
@@ -93,19 +94,15 @@ def _attempts(world: "World") -> Found:
         if before is None:
             yield run.id, "there was no attempt before it"
             continue
-        met_a_quota = any(job.run == before.id and job.ending is Ending.SHORT for job in world.vertex.jobs.values())
+        met_a_quota = before.id in short
         reruns[run.dataset] -= not met_a_quota
         if not met_a_quota and reruns[run.dataset] < 0:
             yield run.id, "nobody asked for another attempt, and the one before met no quota"
-    for job in world.vertex.jobs.values():
-        run = world.records.get(job.run)
-        is_short = job.ending is Ending.SHORT and run is not None and run.state is State.FAILED
-        if (
-            run
-            and is_short
-            and run.stop is None
-            and run_id_of(run.dataset, run.version, run.attempt + 1) not in world.records
-        ):
+    for run in world.records.values():
+        is_short = (
+            run.state is State.FAILED and run.fault is not None and run.fault.kind == "quota" and run.stop is None
+        )
+        if is_short and run_id_of(run.dataset, run.version, run.attempt + 1) not in world.records:
             yield run.id, "it met a quota, and there was no other attempt"
 
 
@@ -127,8 +124,9 @@ def one_deployment_a_run(world: "World") -> Found:
         if state not in _SERVED:
             yield run_id, f"it is {state}, and {name} is left"
     for run in world.records.values():
-        if run.state in _SERVED and run.id not in served:
-            yield run.id, f"it is {run.state}, and has no endpoint"
+        is_there = run.id in served and world.vertex.has_loaded(run.id)
+        if run.state in _SERVED and not is_there:
+            yield run.id, f"it is {run.state}, and is not served"
 
 
 def _loads(world: "World", run: Run, begun: list[Deployment]) -> Found:
@@ -141,7 +139,9 @@ def _loads(world: "World", run: Run, begun: list[Deployment]) -> Found:
     if Kind.CANCEL in asked_of(world, run.id):  # before its model was loaded or refused, or after
         least, least_failures = ends[State.DEPLOYED], 0
         most_failures += ends[State.WITHHELD] * bool(world.plan_of(run.dataset).fate.refusals)
-    if not least <= loads <= most:
+    # What was about to be begun when its instance froze is begun although the run has ended: the sweep removes it.
+    late = sum(not deployment.code and has_woken(world, deployment.time) for deployment in begun)
+    if not least <= loads <= most + late:
         yield run.id, f"it is {run.state}, and its model was loaded {loads} times"
     if not least_failures <= failures <= most_failures:
         yield run.id, f"it is {run.state}, and loading its model failed {failures} times, not {most_failures}"
@@ -203,7 +203,9 @@ def history_only_grows(world: "World") -> Found:
         yield next((run for run in world.records if run in wrong), ""), wrong
     for job in world.vertex.jobs.values():
         run = world.records.get(job.run)
-        told = [step.state for step in run.history if step.state in RUN_STATE.values()] if run else []
+        if run is None or not run.job:  # its end was asked for in the moment of its submission
+            continue
+        told = [step.state for step in run.history if step.state in RUN_STATE.values()]
         was = iter([RUN_STATE[state] for state in job.course])
         if any(state not in was for state in told):  # each is looked for after the one before
             yield job.run, f"the ledger says {' -> '.join(told)}, and its job was {' -> '.join(job.course)}"

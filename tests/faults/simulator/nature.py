@@ -74,6 +74,7 @@ class Nature:
         renewed: Whether, where every job ends so, a file is replaced once the first version is deployed.
         reuploads: Share of folders of which one file is uploaded again with other content.
         asks: What people ask for by hand, where every job ends so: all of it, or one of these sequences for a folder.
+        gives_up: Whether people do not repeat a command that failed.
         wishes: Share of folders about which people ask for something by hand, of the others.
         pending: How long a tuning job waits.
         running: How long it runs.
@@ -99,6 +100,7 @@ class Nature:
     renewed: bool = False
     reuploads: float = 0.15
     asks: tuple[tuple[Asked, ...], ...] = ((),)
+    gives_up: bool = False
     wishes: float = 0
     pending: Span = (0, 60)
     running: Span = (600, 1_200)

@@ -48,9 +48,9 @@ _ASKED = {
     Asked(Kind.APPROVE, State.WITHHELD, _SLOWLY): 3,
     Asked(Kind.APPROVE, State.DEPLOY_FAILED, _SLOWLY): 3,
     Asked(Kind.APPROVE, State.RETIRED, _SLOWLY): 4,
-    Asked(Kind.ROLLBACK, State.DEPLOYED, _SLOWLY, nth=2): 4,
-    Asked(Kind.ROLLBACK, State.DEPLOYED, _SLOWLY, nth=2, former=True): 4,
-    Asked(Kind.ROLLBACK, State.DEPLOYED, (1_500, 2_500), nth=2, former=True): 4,  # as the space before is retired
+    Asked(Kind.ROLLBACK, State.DEPLOYED, _SLOWLY, nth=2): 8,
+    Asked(Kind.ROLLBACK, State.DEPLOYED, _SLOWLY, nth=2, former=True): 8,
+    Asked(Kind.ROLLBACK, State.DEPLOYED, (1_500, 2_500), nth=2, former=True): 8,  # as the space before is retired
     Asked(Kind.RETIRE, State.DEPLOYED, _SLOWLY, nth=2, former=True): 3,
     Asked(Kind.RETIRE, State.DEPLOYED, _SLOWLY): 1,
     Asked(Kind.RETIRE, State.DEPLOYED, _SLOWLY, even_current=True): 2,

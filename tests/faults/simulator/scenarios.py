@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from faults.simulator.faults import KINDS, Faults
 from faults.simulator.invariants import Violation
 from faults.simulator.nature import CALM, Asked, Ending, Kind, Nature
+from faults.simulator.wishes import PERSON
 from faults.simulator.world import World
 
 from dropforge.domain.caps import Caps
@@ -64,9 +65,9 @@ SCENARIOS: Mapping[str, Scenario] = {
     "events-lost": Scenario(_UNSWEPT, {"lost": 0.1}),
     "events-faulty": Scenario(_UNSWEPT, STORMY),
     "sweep": Scenario(Nature(drop_all=True, drops=0)),
-    # People ask for whatever they can ask for by hand, of half of all folders twice and more.
-    "wishes": Scenario(Nature(wishes=0.8, reuploads=0.6), STORMY),
-    "wishes-calm": Scenario(Nature(wishes=0.8, reuploads=0.6, drops=0)),
+    # People ask by hand for whatever can be asked for, of most folders several times.
+    "wishes": Scenario(Nature(wishes=0.8, reuploads=0.8), STORMY),
+    "wishes-calm": Scenario(Nature(wishes=0.8, reuploads=0.8, drops=0)),
     "capped": Scenario(Nature(caps=Caps(jobs_in_flight=4), running=(100, 200), reuploads=0.3), STORMY),
     # One run and nothing else, for single faults and pairs of them.
     "calm": Scenario(CALM),
@@ -85,6 +86,10 @@ SCENARIOS: Mapping[str, Scenario] = {
     "calm-approved": Scenario(replace(CALM, ends=Ending.WORSE, asks=((_APPROVED,),))),
     "calm-approved-again": Scenario(replace(CALM, refusals=1, asks=((_MENDED,),))),
     "calm-rolled-back": Scenario(replace(CALM, renewed=True, asks=((_BACK,), (_BACK_TO,)))),
+    "calm-approved-once": Scenario(replace(CALM, ends=Ending.WORSE, asks=((_APPROVED,),), gives_up=True)),
+    "calm-rolled-back-once": Scenario(replace(CALM, renewed=True, asks=((_BACK,),), gives_up=True)),
+    "calm-retired-once": Scenario(replace(CALM, asks=((_AWAY,),), gives_up=True)),
+    "calm-cancelled-once": Scenario(replace(_LONG, asks=_CANCELLED, gives_up=True)),
     "calm-retired": Scenario(replace(CALM, asks=((_AWAY, _AFTER_ALL),))),
 }
 
@@ -117,10 +122,14 @@ class Life:
 
 
 def singles(scenario: str, seed: int, kinds: Iterable[str] = KINDS, *, every: int = 1) -> list[Life]:
-    """One fault: of these kinds, at every so many-th of the calls of a world in which nothing befalls anybody."""
+    """One fault: of these kinds, at every so many-th of the calls of a world in which nothing befalls anybody.
+
+    Of what people call themselves, at every call.
+    """
     folders = SCENARIOS[scenario].folders
-    calls = len(Life(scenario, seed, folders).world().calls.names)
-    return [Life(scenario, seed, folders, ((number, kind),)) for number in range(1, calls + 1, every) for kind in kinds]
+    callers = Life(scenario, seed, folders).world().calls.callers
+    numbers = [number for number, caller in enumerate(callers) if number % every == 0 or caller == PERSON]
+    return [Life(scenario, seed, folders, ((number + 1, kind),)) for number in numbers for kind in kinds]
 
 
 @dataclass(frozen=True, slots=True)

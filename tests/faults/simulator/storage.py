@@ -102,8 +102,15 @@ class StateBucket(MemoryStore):
 
     def _observe(self, run: Run) -> None:
         before = self.records.get(run.id)
+        if before and before.stop and run.stop and _is_open(run) and not _is_open(before):
+            self.overruled.append(run.id)
         self.recorded.setdefault(run.id, self._time())
         self.records[run.id] = run
+        self._compare(before, run)
+        if before is None or len(run.history) > len(before.history):
+            self.reached(run)
+
+    def _compare(self, before: Run | None, run: Run) -> None:
         told = " -> ".join(step.state for step in run.history)
         if before is None:
             if run.history[0].state is not State.VALIDATING or len(run.history) != 2:
@@ -112,8 +119,6 @@ class StateBucket(MemoryStore):
             self.wrong.append(f"run {run.id} was {before.state}, and its history was written anew: {told}")
         elif len(run.history) > len(before.history) + 1:
             self.wrong.append(f"run {run.id} made several steps at once after {before.state}: {told}")
-        if before and before.stop and run.stop and _is_open(run) and not _is_open(before):
-            self.overruled.append(run.id)
         for earlier, later in pairwise(run.history[len(before.history) - 1 if before else 0 :]):
             if later.state not in NEXT[earlier.state]:
                 self.wrong.append(f"run {run.id} went from {earlier.state} to {later.state}")
@@ -121,8 +126,6 @@ class StateBucket(MemoryStore):
                 self.wrong.append(f"run {run.id} was {later.state} before it was {earlier.state}")
         if run.state is not run.history[-1].state:
             self.wrong.append(f"run {run.id} says that it is {run.state}, and its history {told}")
-        if before is None or len(run.history) > len(before.history):
-            self.reached(run)
 
 
 def _is_open(run: Run) -> bool:

@@ -195,6 +195,12 @@ class Vertex:
             return Look(state=state, fault=fault_of("INTERNAL", message, "text-embedding-trainer", of_pipeline=True))
         return Look(state=state)
 
+    def find(self, order: Order) -> str:
+        """See `Tuner.find`."""
+        if self.named(order.id) not in self.jobs:
+            raise Missing(f"there is no {self.named(order.id)}")
+        return self.named(order.id)
+
     def named(self, order: str) -> str:
         """See `Tuner.named`."""
         return f"{_PARENT}/pipelineJobs/{order}"
@@ -243,7 +249,13 @@ class Vertex:
         """See `ModelHost.endpoints`."""
         time = self._hub.time
         return (
-            Endpoint(name, found.labels["dropforge-run"], found.labels["dropforge-dataset"], moment(found.created))
+            Endpoint(
+                name,
+                found.labels["dropforge-run"],
+                found.labels["dropforge-dataset"],
+                moment(found.created),
+                sum(map(self._has_loaded, found.loading.values())),
+            )
             for name, found in self.served.items()
             if found.since <= time
         )
@@ -327,6 +339,11 @@ class Vertex:
             raise Refused(f"there is no base model {base_model} for {task_type or 'no task'}")
         padding = [0.0] * max((dimensions or 3) - 3, 0)
         return [[*embedded(text, knows=_BASE_KNOWS), *padding] for text in texts]
+
+    def has_loaded(self, run_id: str) -> bool:
+        """Whether the model of a run answers."""
+        found = self.served.get(self.endpoint(run_id))
+        return found is not None and any(map(self._has_loaded, found.loading.values()))
 
     def _there(self, endpoint: str) -> Served:
         found = self.served.get(endpoint)

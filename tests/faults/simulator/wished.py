@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from itertools import pairwise
+from math import inf
 from typing import TYPE_CHECKING
 
-from faults.simulator.bounds import PROMPT, calm_since
+from faults.simulator.bounds import AWAKE, PROMPT, calm_since, has_woken
+from faults.simulator.bus import PERIODS
 from faults.simulator.nature import Kind
 from faults.simulator.storage import Pointed
 from faults.simulator.wishes import Wish
@@ -56,8 +58,10 @@ def readers_find_what_they_should(world: "World") -> Found:
             yield removal.run, f"in the second {removal.time:.0f} its model was taken away from its readers"
     for plan in world.plans:
         pointed = _pointed(world, plan.folder)
-        for each in pointed:
-            yield from _pointed_well(world, each)
+        for place, each in enumerate(pointed):
+            until = pointed[place + 1].time if place + 1 < len(pointed) else inf
+            if not (has_woken(world, each.time) and until - each.time < AWAKE):  # noticed, and taken back
+                yield from _pointed_well(world, each)
         for earlier, later in pairwise(each.alias for each in pointed):
             if earlier and later and later.wanted_at < earlier.wanted_at:
                 yield later.run, f"readers were pointed to it, although {earlier.run} was asked for later"
@@ -142,7 +146,7 @@ def wishes_come_true(world: "World") -> Found:
     for run_id in world.state.overruled:
         yield run_id, "it was opened to readers, although somebody had asked for its end before"
     for wish in world.wishes:
-        if not (wish.granted or wish.refused):
+        if not (wish.granted or wish.refused or world.nature.gives_up):
             yield wish.run, f"{wish}: nobody got an answer"
         elif wish.granted:
             yield from _come_true(world, wish)
@@ -164,15 +168,45 @@ def _come_true(world: "World", wish: Wish) -> Found:
         for granted in wish.granted:
             if not (isinstance(granted.came, Run) and granted.came.id in world.records):
                 yield wish.run, f"{wish}: there is no such attempt"
+    elif wish.kind is Kind.ROLLBACK:
+        yield from _led_back(world, wish)
     elif wish.kind is Kind.APPROVE and run:
         times = sum(step.function == "approve" for step in run.history)
         if not 1 <= times <= sum(map(len, _tries(world, wish.run, Kind.APPROVE))):
             yield run.id, f"{wish}: it was taken up again {times} times"
         if run.state is State.WITHHELD and Kind.CANCEL not in asked:
             yield run.id, f"{wish}: it is {run.state}"
-    elif wish.kind is Kind.RETIRE and run:
-        if run.state is not State.RETIRED and Kind.APPROVE not in asked:
-            yield run.id, f"{wish}: it is {run.state}"
+    elif wish.kind is Kind.RETIRE and run and run.state is not State.RETIRED and Kind.APPROVE not in asked:
+        yield run.id, f"{wish}: it is {run.state}"
+
+
+def _led_back(world: "World", wish: Wish) -> Found:
+    """Whether a rollback led where it should, unless readers were pointed elsewhere by others while it was tried.
+
+    One to the space before that is repeated after everybody was told of it asks for something else.
+    """
+    is_done = any(
+        fired.cause == str(wish)
+        and (fired.kind == "zombie" or (fired.kind in {"after", "lost"} and fired.call == "state.annotate"))
+        for fired in world.fate.fired
+    )
+    for granted in wish.granted:
+        others = any(
+            wish.asked <= pointed.time <= granted.time and not (pointed.alias and pointed.alias.request in wish.tried)
+            for pointed in _pointed(world, wish.dataset)
+        )
+        is_swept = wish.asked // PERIODS["sweep"] != granted.time // PERIODS["sweep"]
+        at_once = any(
+            other is not wish
+            and other.kind is Kind.ROLLBACK
+            and wish.asked <= other.ended
+            and other.asked <= granted.time
+            for other in _about(world, wish.dataset)
+        )
+        wanted = wish.run or wish.former
+        excused = others or at_once or is_done or is_swept
+        if isinstance(granted.came, Alias) and granted.came.run != wanted and not excused:
+            yield granted.came.run, f"{wish}: led there, and should have led to {wanted}"
 
 
 def _tries(world: "World", run_id: str, kind: Kind) -> Iterator[list[object]]:

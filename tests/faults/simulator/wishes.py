@@ -46,6 +46,9 @@ class Wish:
         dataset: Of which dataset.
         run: Of which run; of a rollback, to which: empty for the one before.
         even_current: A space is to be retired even if readers use it.
+        time: Tells the time.
+        former: To which run's space a rollback leads as things are when it is asked for; empty for none.
+        asked: When that was, in seconds.
         tried: Every try.
         granted: Those that came to their end.
         refused: Why the others were refused for good.
@@ -57,6 +60,8 @@ class Wish:
     run: str
     even_current: bool
     time: Callable[[], float]
+    former: str = ""
+    asked: float = 0
     tried: list[Request] = field(default_factory=list)
     granted: list[Granted] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
@@ -78,7 +83,7 @@ def grant(wish: Wish) -> None:
         Transient: Somebody will repeat it.
     """
     ports = bootstrap.ports()
-    request = Request(by="ann", at=ports.clock.now(), reason="because")
+    request = Request(by="ann", at=ports.ledger.clock(), reason="because")
     wish.tried.append(request)
     try:
         came = _KINDS[wish.kind](wish, request, ports)
@@ -103,7 +108,7 @@ def _approved(wish: Wish, request: Request, ports: Ports) -> Run:
 
 
 def _rolled_back(wish: Wish, request: Request, ports: Ports) -> Alias:
-    return rollback(wish.dataset, wish.run, request, aliases=ports.aliases, progress=ports.progress)
+    return rollback(wish.dataset, wish.run, request, aliases=ports.aliases, host=ports.host, progress=ports.progress)
 
 
 def _retired(wish: Wish, request: Request, ports: Ports) -> None:

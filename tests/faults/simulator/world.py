@@ -143,14 +143,13 @@ class World:
 
     def _ask(self, asked: Asked, run: Run) -> None:
         """Somebody asks for something, as things are now."""
-        about = run.id
-        if asked.former:
-            alias = self.state.alias(run.dataset)
-            about = alias.previous.run if alias and alias.previous else ""
-        elif asked.kind is Kind.ROLLBACK:
-            about = ""
+        alias = self.state.alias(run.dataset)
+        former = alias.previous.run if alias and alias.previous else ""
+        about = former if asked.former else "" if asked.kind is Kind.ROLLBACK else run.id
         if about or asked.kind is Kind.ROLLBACK:
-            wish = Wish(asked.kind, run.dataset, about, asked.even_current, lambda: self.hub.time)
+            wish = Wish(
+                asked.kind, run.dataset, about, asked.even_current, lambda: self.hub.time, former, self.hub.time
+            )
             self.wishes.append(wish)
             self.trace.add(f"somebody asks: {wish}")
             self.bus.ask(wish)
