@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, islice
 
-import numpy as np
-
 from dropforge import wire
 from dropforge.domain.errors import Conflict, Refused, Unreadable
 from dropforge.domain.files import StoredFile
@@ -154,6 +152,8 @@ def brief(vector: Sequence[float], what: str) -> list[float]:
     Raises:
         Refused: One is no finite number, which JSON cannot say.
     """
+    import numpy as np  # noqa: PLC0415 - takes a tenth of a second to import
+
     with np.errstate(over="ignore"):
         exact = np.asarray(vector, dtype=np.float32)
     if not np.isfinite(exact).all():

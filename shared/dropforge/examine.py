@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
+from typing import TYPE_CHECKING
 
 from dropforge import wire
 from dropforge.domain import datasets
@@ -15,9 +16,11 @@ from dropforge.domain.errors import Missing, Unavailable, Unreadable
 from dropforge.domain.files import Pin, StoredFile
 from dropforge.domain.findings import Findings, Report, quoted
 from dropforge.domain.tuning import Tuning, resolve
-from dropforge.domain.validator.check import Inspection, check, in_turn
 from dropforge.ports import Reader
 from dropforge.settings import Operator
+
+if TYPE_CHECKING:
+    from dropforge.domain.validator.check import Inspection
 
 _LARGEST_SIDE_FILE = 256 * 1024  # bytes of tuning.yaml or MANIFEST.json
 _SHOWN_STRAYS = 20
@@ -31,13 +34,13 @@ class Examiner:
     Attributes:
         reader: Opens their files.
         operator: What the operator configured.
-        inspection: Where the data is inspected.
+        inspection: Where the data is inspected; None for one block after the other, here.
         progress: Is told how many bytes of data have been examined since it was told last.
     """
 
     reader: Reader
     operator: Operator
-    inspection: Inspection = in_turn
+    inspection: "Inspection | None" = None
     progress: Callable[[int], object] = int
 
     def configuration(self, folder: Folder, today: date, findings: Findings) -> Tuning:
@@ -85,6 +88,8 @@ class Examiner:
             Missing: A file was replaced or removed meanwhile.
             Unavailable: A file could not be read.
         """
+        from dropforge.domain.validator import check as validator  # noqa: PLC0415 - numpy takes a tenth of a second
+
         meant = {found: name for name, found in folder.probably_meant.items()}
         for name in folder.unknown[:_SHOWN_STRAYS]:
             hint = f"; was it meant to be {meant[name]}?" if name in meant else ""
@@ -100,13 +105,13 @@ class Examiner:
             return findings.report()
         with ExitStack() as stack:
             files = {name: stack.enter_context(self.reader.open(file)) for name, file in data.items()}
-            return check(
+            return validator.check(
                 files,
                 tuning,
                 findings,
                 self.operator.limits,
                 catalogue=self.operator.catalogue,
-                inspection=self.inspection,
+                inspection=self.inspection or validator.in_turn,
                 progress=self.progress,
             )
 

@@ -6,12 +6,16 @@ five minutes on two cores, and 2 GB of disk, which it gives back.
 """
 
 import argparse
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from support.written import write
 from validation import bucket, faults, hostile, machine, samples
 from validation.contest import Standing, compete, peak_of_all, tell
 from validation.engines import ENGINES, OURS, SEVERAL, STORAGE, Engine
@@ -113,7 +117,7 @@ def main() -> None:
         _measure(bench, arguments.parts)
     written = page(bench.results)
     if arguments.write:
-        arguments.write.write_text(written)
+        write(arguments.write, "checks", written.strip().splitlines())
     else:
         print(written)
 
@@ -145,7 +149,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--keep", type=Path, metavar="FOLDER", help="keep the large dataset here, or use the one that is"
     )
-    parser.add_argument("--write", type=Path, metavar="FILE", help="write the page here instead of printing it")
+    parser.add_argument(
+        "--write", type=Path, metavar="FILE", help="write the page into this document instead of printing it"
+    )
     return parser.parse_args()
 
 

@@ -201,7 +201,7 @@ def test_a_folder_that_keeps_changing_is_not_checked(clean, monkeypatch):
         return report
 
     report, counter = examined(dataset()), iter(range(9))
-    monkeypatch.setattr("dropforge.examine.check", changes)
+    monkeypatch.setattr("dropforge.domain.validator.check.check", changes)
     assert refused(clean) == "the folder keeps changing while it is read: check it when the upload is over"
 
 

@@ -12,7 +12,7 @@ from dropforge.ledger import Ledger
 from dropforge.ports import ModelHost
 from dropforge.progress import Progress
 from dropforge.settings import Settings
-from dropforge.workers.measure import averages_of, can_tell
+from dropforge.workers.averages import averages_of, can_tell
 from dropforge.workers.outcome import Outcome, done, ignored, repeated
 
 FUNCTION = "deploy_model"

@@ -17,6 +17,7 @@ from dropforge.domain.tuning import Tuning
 from dropforge.ledger import Ledger
 from dropforge.ports import ModelHost, ObjectStore
 from dropforge.settings import Settings
+from dropforge.workers.averages import averages_of, can_tell
 from dropforge.workers.input import lines_of
 
 Embed = Callable[[Sequence[Text]], list[list[float]]]
@@ -130,26 +131,6 @@ class Measurement:
         figures = {model: each.figures for model, each in measured.items() if each}
         self.state.write(name, wire.encode(figures), replacing=None)
         return f"gs://{self.state.bucket}/{name}"
-
-
-def averages_of(run: Run, settings: Settings) -> Judgement:
-    """What the pipeline's own averages tell of a run's model."""
-    metrics = run.tuned.metrics if run.tuned else {}
-    counts, held_out = (run.checked.counts, run.checked.held_out) if run.checked else ({}, 0)
-    rules = settings.operator.gate
-    if run.tuning.test_labels == "split":
-        return gate.insufficient(metrics, because="which queries were split off for the test is not known")
-    if "test-queries-trained-on" in counts:
-        return gate.insufficient(metrics, because="test queries were trained on, so the figures prove nothing")
-    if held_out < rules.fewest_queries:
-        because = f"fewer than {rules.fewest_queries} test queries cannot tell"
-        return gate.insufficient(metrics, because=because, queries=held_out)
-    return gate.judge_averages(metrics, queries=held_out, rules=rules, base_model=run.tuning.base_model)
-
-
-def can_tell(run: Run, settings: Settings) -> bool:
-    """Whether enough of the dataset's own test queries are held out to tell a better model from a worse one."""
-    return run.checked is not None and run.checked.held_out >= settings.operator.gate.fewest_queries
 
 
 def _measured(sample: Sample, embed: Embed) -> Measured:

@@ -13,9 +13,11 @@ from dropforge.aliases import Aliases
 from dropforge.domain.facts import Checked, Judgement, Serving, Tuned
 from dropforge.domain.gate import GateRules
 from dropforge.domain.probe import Text
+from dropforge.ledger import Ledger
 from dropforge.ports import NEW
 from dropforge.settings import Operator, Settings, load
-from dropforge.workers.measure import Measurement, averages_of
+from dropforge.workers.averages import averages_of
+from dropforge.workers.measure import Measurement
 from dropforge_local.vertex.embedding import EmbeddingModel, titled, unit
 from dropforge_local.vertex.embedding.wordllama_base import bundled_base
 
@@ -74,7 +76,7 @@ def judged(
 
     def by(rules: GateRules) -> Judgement:
         host = Served(model)
-        return Measurement(Aliases(store), store, host, _settings(rules)).judgement(run, _SERVING)
+        return Measurement(Aliases(store), Ledger(store), store, host, _settings(rules)).judgement(run, _SERVING)
 
     return Judged(by(WHOLE), by(GateRules()), averages_of(run, _settings(GateRules())))
 

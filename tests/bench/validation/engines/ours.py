@@ -5,6 +5,7 @@ from pathlib import Path
 
 from dropforge.adapters.directory import Directory
 from dropforge.domain.rules import Severity
+from dropforge.domain.validator.check import in_turn
 from dropforge.examine import Examiner
 from dropforge.settings import operator
 from validation.folder import Place
@@ -14,7 +15,7 @@ _TODAY = date(2026, 11, 24)  # whenever it is measured: the base model of the sa
 
 def check(folder: Path) -> set[Place]:
     """Examine a folder of this machine."""
-    return named(Examiner(Directory(folder), operator()), "")
+    return named(Examiner(Directory(folder), operator(), in_turn), "")
 
 
 def named(examiner: Examiner, prefix: str) -> set[Place]:

@@ -1,0 +1,1 @@
+"""What `deploy/stage.py` does: a function's import graph, the distributions it needs, its archive."""
