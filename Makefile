@@ -4,9 +4,10 @@ SHELL := /bin/bash
 PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,$(if $(shell $(p) -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo yes),$(p),)))
 BIN := .venv/bin
 READY := .venv/.ready
+AUDIT := .venv/audit
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint simulate storm lock clean
+.PHONY: help demo test lint audit simulate storm lock clean
 
 # List the recipes.
 help:
@@ -18,6 +19,7 @@ $(READY): pyproject.toml requirements.txt
 	@$(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r requirements.txt
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@command -v terraform >/dev/null || $(BIN)/python -m pip install -qq --disable-pip-version-check -r tests/terraform/requirements.txt || echo "There is no Terraform for this machine: tests/terraform will fail until you install it"
 	@touch $@
 
 # Run the whole chain on this machine: drop, validate, tune, measure, deploy, predict.
@@ -33,6 +35,16 @@ lint: $(READY)
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
+
+$(AUDIT)/.ready: tests/terraform/audit.txt $(READY)
+	@echo "Setting up checkov in an environment of its own: once, some 310 MB, half a minute"
+	@$(BIN)/python -m venv --clear $(AUDIT)
+	@$(AUDIT)/bin/python -m pip install -qq --disable-pip-version-check -r tests/terraform/audit.txt
+	@touch $@
+
+# Check the Terraform configuration with checkov; every exception stands there with its reason.
+audit: $(AUDIT)/.ready
+	@$(AUDIT)/bin/checkov --directory deploy/terraform --framework terraform --quiet --compact --skip-download
 
 # Live through a thousand worlds of faults in virtual time (docs/reliability.md): some fifteen minutes.
 simulate: $(READY)

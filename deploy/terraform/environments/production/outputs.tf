@@ -1,0 +1,4 @@
+output "dropforge" {
+  description = "Names and addresses that people need."
+  value       = module.dropforge
+}

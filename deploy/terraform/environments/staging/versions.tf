@@ -1,0 +1,14 @@
+terraform {
+  required_version = ">= 1.9"
+  required_providers {
+    google = {
+      source  = "hashicorp/google"
+      version = "~> 6.50"
+    }
+  }
+
+  # Which bucket is said at `terraform init`.
+  backend "gcs" {
+    prefix = "dropforge/staging"
+  }
+}

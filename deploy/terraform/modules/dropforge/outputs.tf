@@ -1,0 +1,50 @@
+output "drop_bucket" {
+  description = "Where datasets are dropped: gs://BUCKET/datasets/NAME/."
+  value       = google_storage_bucket.data["drop"].name
+}
+
+output "state_bucket" {
+  description = "Where the ledger and the runs' data lie."
+  value       = google_storage_bucket.data["state"].name
+}
+
+output "console_url" {
+  description = "Where the console is."
+  value       = local.console_url
+}
+
+output "topics" {
+  description = "What downstream teams subscribe to."
+  value       = { for name in local.public_topics : name => google_pubsub_topic.topic[name].id }
+}
+
+output "dead_letters" {
+  description = "The subscriptions that hold what a function did not live to handle."
+  value       = { for name, subscription in google_pubsub_subscription.dead : name => subscription.id }
+}
+
+output "slack_secret" {
+  description = "The secret that takes the webhook's address."
+  value       = google_secret_manager_secret.slack.secret_id
+}
+
+output "accounts" {
+  description = "As whom each function runs."
+  value       = { for name, account in google_service_account.function : name => account.email }
+}
+
+output "runner" {
+  description = "As whom pipeline jobs run; the operator's file names it."
+  value       = google_service_account.runner.email
+}
+
+output "command_line" {
+  description = "The environment in which `dropforge` works with this deployment."
+  value = {
+    DROPFORGE_PROJECT      = var.project
+    DROPFORGE_LOCATION     = var.region
+    DROPFORGE_DROP_BUCKET  = google_storage_bucket.data["drop"].name
+    DROPFORGE_STATE_BUCKET = google_storage_bucket.data["state"].name
+    DROPFORGE_CONSOLE_URL  = local.console_url
+  }
+}

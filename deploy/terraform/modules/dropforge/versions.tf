@@ -1,0 +1,10 @@
+terraform {
+  # Variables that are checked against each other came with 1.9.
+  required_version = ">= 1.9"
+  required_providers {
+    google = {
+      source  = "hashicorp/google"
+      version = "~> 6.50"
+    }
+  }
+}

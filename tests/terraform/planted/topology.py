@@ -1,0 +1,95 @@
+"""Mistakes by which something else is deployed than the topology says."""
+
+from terraform.planted.mistake import Mistake
+from terraform.policies import topology
+
+MISTAKES = (
+    Mistake(
+        "a topic of somebody's own",
+        topology.topics_are_those_of_the_topology,
+        "surplus",
+        "topics.tf",
+        "for_each = local.topology.topics",
+        "for_each = merge(local.topology.topics, { extra = { public = false } })",
+    ),
+    Mistake(
+        "no topic for dead letters of one function",
+        topology.topics_are_those_of_the_topology,
+        "missing",
+        "topics.tf",
+        'name         = "dead-${each.key}"',
+        'name         = "deadletters-${each.key}"',
+    ),
+    Mistake(
+        "every function ends after a minute",
+        topology.functions_are_those_of_the_topology,
+        "'timeout_seconds': 60,",
+        "functions.tf",
+        "= each.value.timeout_seconds",
+        "= 60",
+    ),
+    Mistake(
+        "the wrong entry point",
+        topology.functions_are_those_of_the_topology,
+        "enters: 'main'",
+        "functions.tf",
+        "entry_point       = each.key",
+        'entry_point       = "main"',
+    ),
+    Mistake(
+        "the validator hears of the state bucket",
+        topology.functions_are_those_of_the_topology,
+        "hears of: 'acme-ml-dropforge-state'",
+        "functions.tf",
+        "google_storage_bucket.data[event_trigger.value].name",
+        'google_storage_bucket.data["state"].name',
+    ),
+    Mistake(
+        "eighty folders at a time",
+        topology.the_validator_checks_one_folder_at_a_time,
+        "80",
+        "functions.tf",
+        "max_instance_request_concurrency = each.value.cloud.concurrency",
+        "max_instance_request_concurrency = 80",
+    ),
+    Mistake(
+        "a tick an hour",
+        topology.schedules_are_those_of_the_topology,
+        "runs: '0 * * * *'",
+        "schedules.tf",
+        "= each.value.cron",
+        '= "0 * * * *"',
+    ),
+    Mistake(
+        "a tick that says not whose it is",
+        topology.schedules_are_those_of_the_topology,
+        "says: None",
+        "schedules.tf",
+        "    attributes = { schedule = each.key }\n",
+        "",
+    ),
+    Mistake(
+        "a tick that is lost when it cannot be published",
+        topology.schedules_are_those_of_the_topology,
+        "does not try again",
+        "schedules.tf",
+        "retry_count          = 3",
+        "retry_count          = 0",
+    ),
+    Mistake(
+        "failed jobs are not let through",
+        topology.ends_of_jobs_and_nothing_else_are_let_through,
+        "lets through",
+        "logs.tf",
+        ' OR \\"PIPELINE_STATE_FAILED\\"',
+        "",
+    ),
+    Mistake(
+        "the log's writer publishes anywhere",
+        topology.ends_of_jobs_and_nothing_else_are_let_through,
+        "holds",
+        "logs.tf",
+        'topic   = google_pubsub_topic.topic["pipeline-job-events"].name',
+        'topic   = google_pubsub_topic.topic["notices"].name',
+    ),
+)
