@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from dropforge.attempts import Attempts
     from dropforge.budget import Budget
     from dropforge.claims import Claims
+    from dropforge.doctor.facts import Project, Wiring
     from dropforge.domain.validator.check import Inspection
     from dropforge.ledger import Ledger
     from dropforge.orders import Orders
@@ -69,6 +70,22 @@ class Ports:
         from dropforge.adapters.google.undelivered import Undelivered
 
         return Undelivered(self.settings.project)
+
+    @cached_property
+    def wiring(self) -> "Wiring":
+        """How buckets, topics and subscriptions are set up."""
+        from dropforge.adapters.google.wiring import GoogleWiring
+
+        return GoogleWiring(self.settings.project)
+
+    @cached_property
+    def project(self) -> "Project | None":
+        """What Google says of the project; None where servers on this machine stand in for its services."""
+        if self.settings.has_stand_ins:
+            return None
+        from dropforge.adapters.google.project import GoogleProject
+
+        return GoogleProject(self.settings.project)
 
     @cached_property
     def ledger(self) -> "Ledger":
@@ -209,8 +226,15 @@ def use(chosen: Ports | None) -> Ports | None:
 
 def perform(work: Callable[..., "Outcome"], event: Any) -> "Outcome":  # noqa: ANN401 - whatever the worker takes
     """Call a worker with an event and the ports that its keyword parameters name."""
+    return work(event, **named(work, ports()))
+
+
+def named(work: Callable[..., object], made: Ports) -> dict[str, Any]:
+    """The ports that the keyword parameters of some work name, each made when it is first named.
+
+    Raises:
+        Misconfigured: One cannot be made, for want of credentials.
+    """
     wanted = [name for name, given in inspect.signature(work).parameters.items() if given.kind is given.KEYWORD_ONLY]
-    made = ports()
     with _lock:  # threads of one process must not make two clients of a kind
-        named = {name: getattr(made, name) for name in wanted}
-    return work(event, **named)
+        return {name: getattr(made, name) for name in wanted}

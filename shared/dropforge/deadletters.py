@@ -6,6 +6,7 @@ What ends a function without a word (no memory, no time) Pub/Sub gives up by its
 subscriptions (`adapters/google/undelivered.py`), without a reason.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -120,6 +121,10 @@ class SetAside:
                 log.error("record.failed", object=file.name, reason=str(error))
                 continue
             yield letter
+
+    def counts(self) -> Counter[str]:
+        """How many each function gave up, from the listing alone."""
+        return Counter(file.name.split("/")[1] for file in self._state.list(_ASIDE))
 
     def remove(self, letter: DeadLetter) -> None:
         """See `DeadLetters.remove`."""

@@ -306,7 +306,7 @@ def test_workers_leave_a_trace_of_their_ticks(world):
     world.clock.advance(100)
     found = ticked(world)
     assert {each.state for each in found.values()} == {State.OK}
-    assert found["sweep"].says == "came to its end 1 min ago"
+    assert found["sweep"].says == "its last tick was done 1 min ago"
 
 
 def test_a_tick_that_cannot_be_noted_was_taken_all_the_same(world):
@@ -340,11 +340,12 @@ def test_a_new_deployment_may_not_have_ticked_yet(world):
 
 def test_a_vertex_that_does_not_answer_is_told(world):
     def down(*_):
-        raise Unavailable("listing the jobs: connection refused")
+        raise Unavailable("listing the jobs: " + "HTTPConnectionPool" * 50) from ConnectionError()
 
     world.tuner.states = down
     found = of(vertex(settings=LAPTOP, tuner=world.tuner, host=world.host, clock=world.clock, project=None))
     assert (found["jobs"].state, found["jobs"].do) == (State.WRONG, "dropforge local status")
+    assert found["jobs"].says == "no answer (ConnectionError)"
     assert (found["endpoints"].state, found["rights"].state) == (State.OK, State.SKIPPED)
 
 

@@ -135,7 +135,13 @@ def test_those_who_work_for_the_project_may(cloud):
     healthy(answering)
     found = list(identities(settings=SETTINGS, project=project))
     assert {each.state for each in found} == {State.OK}, found
-    assert {each.what for each in found} == {"jobs' account", "tuning agent", "acting as", "Pub/Sub's agent"}
+    assert {each.what for each in found} == {
+        "jobs' account",
+        "jobs' files",
+        "tuning agent",
+        "acting as",
+        "Pub/Sub's agent",
+    }
 
 
 def test_editors_write_where_the_bucket_lets_the_projects_editors(cloud):
@@ -151,6 +157,14 @@ def test_editors_write_where_the_bucket_lets_the_projects_editors(cloud):
         }
     )
     assert {each.state for each in identities(settings=SETTINGS, project=project)} == {State.OK}
+
+
+def test_an_account_that_only_looks_is_not_taken_for_one_that_tunes(cloud):
+    answering, project = cloud
+    healthy(answering)
+    answering.answers["POST /v1/projects/p:getIamPolicy"] = policy(**{"roles/viewer": [f"serviceAccount:{COMPUTE}"]})
+    found = of(identities(settings=SETTINGS, project=project))["jobs' account"]
+    assert (found.state, found.do.endswith("--role=roles/aiplatform.user")) == (State.UNKNOWN, True)
 
 
 def test_a_service_agent_that_nobody_let_in_is_let_in_by_a_command(cloud):

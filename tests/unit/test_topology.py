@@ -1,12 +1,15 @@
 """What the code knows of a deployment is what the deployments read."""
 
 import json
+import re
 from pathlib import Path
 
+from dropforge.doctor.project import SERVICES
 from dropforge.domain import topology
 from dropforge.workers import sweep, watch
 
-DEPLOYED = json.loads((Path(__file__).parents[2] / "deploy/topology.json").read_text())
+DEPLOY = Path(__file__).parents[2] / "deploy"
+DEPLOYED = json.loads((DEPLOY / "topology.json").read_text())
 MINUTES = {"* * * * *": 1, "*/10 * * * *": 10}
 
 
@@ -32,3 +35,8 @@ def test_each_schedule_ticks_as_often_as_it_is_deployed():
 def test_the_state_bucket_keeps_versions():
     """The doctor asks for it in the cloud."""
     assert DEPLOYED["buckets"]["state"]["versioning"] is True
+
+
+def test_the_apis_are_those_that_the_deployment_enables():
+    written = (DEPLOY / "terraform/modules/dropforge/apis.tf").read_text().partition("toset([")[2].partition("])")[0]
+    assert set(SERVICES) == set(re.findall(r'"([a-z]+)\.googleapis\.com"', written))

@@ -29,6 +29,7 @@ _OURS = {
     "rollback": "actions",
     "retire": "actions",
     "dlq": "dlq",
+    "doctor": "doctor",
 }  # each command, and the module beside this one that adds it
 
 

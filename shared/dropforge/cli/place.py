@@ -15,6 +15,19 @@ def connect() -> bootstrap.Ports:
     """The ports of the Dropforge that the environment names, or that runs from `.dropforge` in this folder.
 
     Raises:
+        Misconfigured: Neither is there, the one in this folder is not running, or a setting is unusable.
+    """
+    find()
+    from dropforge import logs  # noqa: PLC0415 - a check of a folder here starts faster without it
+
+    logs.set_up()
+    return bootstrap.Ports(settings.load())
+
+
+def find() -> None:
+    """See that the environment names a Dropforge, if need be the one that runs from `.dropforge` in this folder.
+
+    Raises:
         Misconfigured: Neither is there, or the one in this folder is not running.
     """
     if "DROPFORGE_STATE_BUCKET" not in os.environ:
@@ -27,10 +40,6 @@ def connect() -> bootstrap.Ports:
             ) from error
         os.environ.update((name, value) for name, _, value in (line.partition("=") for line in lines))
     require_running()
-    from dropforge import logs  # noqa: PLC0415 - a check of a folder here starts faster without it
-
-    logs.set_up()
-    return bootstrap.Ports(settings.load())
 
 
 def require_running() -> None:

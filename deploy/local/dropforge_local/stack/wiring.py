@@ -108,7 +108,10 @@ class _PubSub:
     def _update(self, resource: str, body: dict[str, Any]) -> None:
         mutable = {field: value for field, value in body.items() if field != "topic"}
         request = {"subscription": {"name": _name(resource), **body}, "updateMask": ",".join(mutable)}
-        self._ask("PATCH", f"/v1/{_name(resource)}", request)
+        found = self._ask("PATCH", f"/v1/{_name(resource)}", request)
+        if found["topic"] != body["topic"]:  # its topic was deleted, and a new one of that name does not reach it
+            self.delete(resource)
+            self._ask("PUT", f"/v1/{_name(resource)}", body)
 
     def delete(self, resource: str) -> None:
         self._ask("DELETE", f"/v1/{_name(resource)}")

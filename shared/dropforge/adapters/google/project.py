@@ -19,7 +19,7 @@ from dropforge import wire
 from dropforge.adapters.google.faults import translated
 from dropforge.doctor.facts import Policy, Quota
 
-_PATIENCE = 5.0  # seconds for one call
+_PATIENCE = 3.0  # seconds for one call
 _SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 _PAGE = 1_000  # quotas; the service may give fewer
 

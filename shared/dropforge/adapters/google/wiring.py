@@ -11,7 +11,7 @@ from google.cloud import pubsub_v1, storage
 from dropforge.adapters.google.faults import translated
 from dropforge.doctor.facts import Bucket, Subscription
 
-_PATIENCE = 5.0  # seconds for one call, which is not repeated: somebody waits
+_PATIENCE = 3.0  # seconds for one call, which is not repeated: somebody waits
 _DAY = 86_400  # seconds
 _ENFORCED = "enforced"
 # Conditions that only an overwritten or deleted object can meet. https://cloud.google.com/storage/docs/lifecycle
