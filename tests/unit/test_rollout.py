@@ -202,6 +202,25 @@ class TestLoading:
         assert watched(world, 3).state is State.DEPLOYED
         assert world.host.deployments == 2
 
+    def test_a_look_that_was_held_up_does_not_load_what_was_withheld_and_taken_away(self, world):
+        tuned(world)
+        world.host.overfits = True
+        world.host.embed_by_base = lambda base, texts, task, dimensions: vectors(texts, knows=None)
+        for _ in range(2):
+            world.watch()
+        serves = world.host.serves
+
+        def held_up(*arguments):
+            world.host.serves = serves
+            while world.only_run().serving.decision != "withhold":
+                world.watch()
+            world.watch()  # and takes it off the endpoint
+            return serves(*arguments)
+
+        world.host.serves = held_up
+        assert watched(world, 6).state is State.WITHHELD
+        assert world.host.deployments == 1
+
     def test_but_not_for_ever(self, world):
         tuned(world)
         world.host.fails = Fault(code="UNAVAILABLE", message="no A100", step="", blame="system_error")

@@ -97,14 +97,22 @@ class Rollout:
         try:
             serves = self.host.serves(serving.endpoint, serving.deployed_model)
         except Missing:  # its making was lost, or somebody removed it
-            return self._note(
-                run, serving, self.host.create_endpoint(run.id, labels_of(run, self.settings.operator.labels))
-            )
-        if serves:
-            try:
-                return self._open(run)
-            except Missing as error:  # another look has cleared it away meanwhile, or somebody removed it
-                raise Unavailable(f"it is there no more: {error}") from error
+            serves = None
+        if not serves:
+            return self._load(run, serving, tuned, is_there=serves is not None)
+        try:
+            return self._open(run)
+        except Missing as error:  # another look has cleared it away meanwhile, or somebody removed it
+            raise Unavailable(f"it is there no more: {error}") from error
+
+    def _load(self, run: Run, serving: Serving, tuned: Tuned, *, is_there: bool) -> bool:
+        """Begin what is missing: the endpoint, or the model on it."""
+        now = self.progress.ledger.load(run.id)
+        if now is None or now.history != run.history or not _is_undecided(now):
+            return False  # another look has decided, and perhaps taken away what is missing here
+        if not is_there:
+            labels = labels_of(run, self.settings.operator.labels)
+            return self._note(run, serving, self.host.create_endpoint(run.id, labels))
         try:
             started = self.host.deploy(serving.endpoint, tuned.model, serving.deployed_model, run.id)
         except Missing as error:
