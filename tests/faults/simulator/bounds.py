@@ -14,6 +14,7 @@ _LOOKS = 5  # of the watcher: job, endpoint, deployment, opening, one to spare
 _LOOKS_A_STUMBLE = 2  # that it failed, and that the pause is over
 _LOOKS_AN_ATTEMPT = 3  # that it failed, that the pause is over, one to spare
 AWAKE = 5  # seconds in which an instance that has woken up notices that things have changed
+_ROUNDED = 1e-6  # seconds: what the store writes down has microseconds
 _LOOKS_TO_CLEAR = 2  # a model is taken off its endpoint, and the endpoint is removed
 
 
@@ -44,7 +45,7 @@ def calm_since(world: "World") -> float:
 
 def has_woken(world: "World", time: float) -> bool:
     """Whether an instance woke up right before: it may do what it was about to do when it froze, and nothing can stop it."""
-    return any(fired.kind == "zombie" and 0 <= time - fired.over < AWAKE for fired in world.fate.fired)
+    return any(fired.kind == "zombie" and -_ROUNDED <= time - fired.over < AWAKE for fired in world.fate.fired)
 
 
 def _seconds(world: "World", run: Run) -> float:
