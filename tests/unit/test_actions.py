@@ -254,6 +254,22 @@ class TestApprove:
         assert world.host.deployments == 1
         assert [step.state for step in world.ledger.load(run_id).history].count(State.DEPLOYING) == 1
 
+    def test_what_is_left_of_a_run_that_was_taken_up_again_is_removed_by_the_sweep(self, world):
+        """A function that was frozen loads the model once more when the run has ended for the second time."""
+        run_id = withheld(world)
+        self.approved(world, run_id)
+        cancelled(world, run_id)
+        for _ in range(4):
+            world.watch()
+        run = world.ledger.load(run_id)
+        assert run.state is State.WITHHELD
+        world.host.create_endpoint(run_id, {"dropforge-run": run_id})
+        world.host.deploy(run.serving.endpoint, run.tuned.model, run.serving.deployed_model, run_id)
+        world.clock.advance(3600)
+        for _ in range(3):
+            world.sweep()
+        assert list(world.host.endpoints()) == []
+
     def test_one_that_was_cut_off_before_it_was_written_leaves_nothing(self, world):
         run_id = withheld(world)
         change = world.ledger.change

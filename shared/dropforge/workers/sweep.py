@@ -204,7 +204,7 @@ class Sweeper:
         if run and (run.state in SERVED or self.progress.clock.now() - run.updated < self.settings.patience):
             return ""  # in use, or being removed just now
         if run and endpoint.name == self.host.endpoint(run.id):  # it may have ended before that was on record
-            self.host.discard(endpoint.name, deployed_model_id_of(run.id))
+            self.host.discard(endpoint.name, deployed_model_id_of(run.id, reopened=run.reopened))
             return f"the run is {run.state}, and its endpoint was left: removed"
         # Whose it is only people know.
         notice = announcements.unowned(endpoint.name, run, dataset=endpoint.dataset, at=endpoint.created)
