@@ -113,11 +113,14 @@ class Aliases:
 
     def is_untold(self, dataset: str) -> bool:
         """Whether the alias of a dataset was moved by hand, and nobody was told."""
-        return any(pointer.dataset == dataset and pointer.is_untold for pointer in self.pointers())
+        return any(pointer.is_untold for pointer in self._pointers(_named(dataset)))
 
     def pointers(self) -> Iterator[Pointer]:
         """Every alias in one line, from the listing alone."""
-        for file in self._state.list(_ALIASES):
+        return self._pointers(_ALIASES)
+
+    def _pointers(self, prefix: str) -> Iterator[Pointer]:
+        for file in self._state.list(prefix):
             dataset, noted = file.name.removeprefix(_ALIASES).removesuffix(".json"), file.metadata
             is_untold = _BY_HAND in noted and noted[_BY_HAND] != noted.get(_TOLD)
             yield Pointer(dataset, noted.get("run", ""), noted.get("base_model", ""), is_untold)

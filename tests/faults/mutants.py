@@ -229,8 +229,8 @@ MUTANTS = (
         (
             Replacement(
                 "workers.rollout",
-                "if not (run.approval or (judgement and gate.passes(judgement, run.tuning.deploy))):",
-                "if False:",
+                "if gate.passes(judgement, run.tuning.deploy):",
+                "if True:",
             ),
         ),
     ),
@@ -239,8 +239,8 @@ MUTANTS = (
         (
             Replacement(
                 "workers.rollout",
-                "        if serving.passed:\n            return {}\n        judgement",
-                "        if serving.passed:\n            return {}\n        self.aliases.move(alias_of(run))\n        judgement",
+                "        if serving.passed:\n            return {}\n        if",
+                "        if serving.passed:\n            return {}\n        self.aliases.move(alias_of(run))\n        if",
             ),
         ),
     ),

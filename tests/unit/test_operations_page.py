@@ -16,11 +16,10 @@ from dropforge.adapters.google import vertex
 from dropforge.adapters.memory import MemoryStore
 from dropforge.cli.main import app
 from dropforge.domain.catalogue import CATALOGUE, QUOTAS
-from dropforge.domain.jobs import DATASET_LABEL, MANAGED, RUN_LABEL, Machines
+from dropforge.domain.jobs import DATASET_LABEL, LONGEST_JOB, MANAGED, RUN_LABEL, Machines
 from dropforge.domain.runs import STUCK_AFTER, State
 from dropforge.domain.topology import PERIODS
 from dropforge.settings import Operator, ServingMachines, load
-from dropforge.workers import sweep
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs/operations.md").read_text("utf-8").replace("\u00d7", "*")  # the sign of multiplication
@@ -139,7 +138,7 @@ def test_every_sum_is_right():
 def test_what_sums_begin_with_is_what_the_code_says():
     operator, settings, delivery = Operator(), load(ENVIRONMENT), TOPOLOGY["delivery"]["cloud"]
     texts = operator.gate.most_queries + operator.gate.most_documents
-    days = sweep._LONGEST_JOB.days
+    days = LONGEST_JOB.days
     ticks = {name: timedelta(days=1) // period for name, period in PERIODS.items()}
     jobs, requests, submissions = QUOTAS.concurrent_jobs, QUOTAS.requests_a_minute, QUOTAS.submissions_a_minute
     retries = [str(operator.pause_after(attempt) // timedelta(minutes=1)) for attempt in (1, 2)]

@@ -4,6 +4,7 @@ from dropforge.domain.errors import NotAllowed
 from dropforge.domain.facts import Request, Serving
 from dropforge.domain.runs import NEXT, Run, State
 from dropforge.domain.spaces import deployed_model_id_of
+from dropforge.domain.text import as_words
 from dropforge.ports import ModelHost
 from dropforge.progress import Progress
 
@@ -33,9 +34,7 @@ def approve(run_id: str, request: Request, *, host: ModelHost, progress: Progres
         progress.catch_up(run)  # whoever approved it may have been cut off before its marker was written
         return run
     if not (run.is_settled and State.DEPLOYING in NEXT[run.state]):
-        raise NotAllowed(
-            f"run {run.id} is {run.state.replace('_', ' ')}: only a model that is not served can be approved"
-        )
+        raise NotAllowed(f"run {run.id} is {as_words(run.state)}: only a model that is not served can be approved")
     if run.tuned is None:
         raise NotAllowed(f"run {run.id} has no model: `dropforge rerun {run.id}` tunes its version again")
     return progress.reopen(

@@ -6,8 +6,9 @@ from dataclasses import replace
 from dropforge.budget import Budget
 from dropforge.domain.errors import Missing, NotAllowed
 from dropforge.domain.facts import Request
-from dropforge.domain.jobs import fault_of
+from dropforge.domain.jobs import ended_by
 from dropforge.domain.runs import Run, State
+from dropforge.domain.text import as_words
 from dropforge.ports import Tuner
 from dropforge.progress import Progress
 
@@ -43,15 +44,15 @@ def cancel(run_id: str, request: Request, *, tuner: Tuner, budget: Budget, progr
         if now.state is State.CANCELLED:
             return now
         if now.is_settled:
-            raise NotAllowed(f"run {now.id} is {now.state.replace('_', ' ')}: there is nothing to cancel")
+            raise NotAllowed(f"run {now.id} is {as_words(now.state)}: there is nothing to cancel")
         return now if now.stop else replace(now, stop=request)
 
     run = progress.ledger.change(run_id, decide)
     progress.ledger.note_stopping(run)
     if run.state is State.VALIDATED:
         progress.catch_up(run)  # who validated it may have been cut off before it was told
-        fault = fault_of("CANCELLED", f"asked for by {request.by}")
-        run = progress.reach(run, State.CANCELLED, function=FUNCTION, event=f"cancel/{request.by}", fault=fault)
+        cause = f"cancel/{request.by}"
+        run = progress.reach(run, State.CANCELLED, function=FUNCTION, event=cause, fault=ended_by(request))
     if run.state is State.CANCELLED:
         budget.release(run.id)
     elif run.job and run.tuned is None:

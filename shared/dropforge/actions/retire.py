@@ -7,6 +7,7 @@ from dropforge.actions.rollback import is_served, lead_back
 from dropforge.aliases import Aliases, Left
 from dropforge.domain.errors import Contended, NotAllowed
 from dropforge.domain.runs import Run, State
+from dropforge.domain.text import as_words
 from dropforge.ports import ModelHost
 from dropforge.progress import Progress
 from dropforge.workers.outcome import Outcome, done, ignored
@@ -79,7 +80,7 @@ def leave(run_id: str, *, even_current: bool, aliases: Aliases, progress: Progre
     """
     run = progress.ledger.wanted(run_id)
     if run.state is not State.DEPLOYED:
-        raise NotAllowed(f"run {run.id} is {run.state.replace('_', ' ')}: only what is deployed can be retired")
+        raise NotAllowed(f"run {run.id} is {as_words(run.state)}: only what is deployed can be retired")
     current = aliases.of(run.dataset)
     if current and current.run == run.id and not even_current:
         raise NotAllowed(

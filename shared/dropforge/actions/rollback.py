@@ -6,6 +6,7 @@ from dropforge.domain.errors import Contended, Missing, NotAllowed
 from dropforge.domain.facts import Request
 from dropforge.domain.runs import Run, State
 from dropforge.domain.spaces import Alias, alias_of
+from dropforge.domain.text import as_words
 from dropforge.ports import ModelHost
 from dropforge.progress import Progress
 
@@ -47,7 +48,7 @@ def rollback(
         raise Missing(f"{run.id} is no run of {dataset}: `dropforge runs` lists them")
     if not is_served(run, host):
         raise NotAllowed(
-            f"run {run.id} is {run.state.replace('_', ' ')}, and not served: `dropforge approve {run.id}` deploys it again"
+            f"run {run.id} is {as_words(run.state)}, and not served: `dropforge approve {run.id}` deploys it again"
         )
     alias = aliases.move(alias_of(run, request=request))
     if not confirmed(alias, aliases=aliases, host=host, progress=progress):

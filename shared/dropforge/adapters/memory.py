@@ -298,10 +298,7 @@ class MemoryHost:
         self, base_model: str, texts: Sequence[Text], task_type: str, dimensions: int | None
     ) -> list[list[float]]:
         """As `embed`; of any length from three on."""
-        if base_model not in CATALOGUE.base_models or not task_type:
-            raise Refused(f"there is no base model {base_model} for {task_type or 'no task'}")
-        padding = [0.0] * max((dimensions or 3) - 3, 0)
-        return [[*embedded(text, knows=BASE_KNOWS), *padding] for text in texts]
+        return embedded_by_base(base_model, texts, task_type, dimensions)
 
     def _there(self, endpoint: str) -> _Endpoint:
         if endpoint not in self._endpoints:
@@ -326,6 +323,16 @@ def embedded(text: Text, *, knows: int | None) -> list[float]:
     is_known = number is not None and (knows is None or int(number[1]) < knows)
     turn = int(number[1]) / _TOPICS if number and is_known else google_crc32c.value(written.encode()) / 997
     return [1.0, cos(2 * pi * turn), sin(2 * pi * turn)]
+
+
+def embedded_by_base(
+    base_model: str, texts: Sequence[Text], task_type: str, dimensions: int | None, *, knows: int = BASE_KNOWS
+) -> list[list[float]]:
+    """What a base model makes of texts, which knows less than a tuned one; see `ModelHost.embed_by_base`, and `embedded`."""
+    if base_model not in CATALOGUE.base_models or not task_type:
+        raise Refused(f"there is no base model {base_model} for {task_type or 'no task'}")
+    padding = [0.0] * max((dimensions or 3) - 3, 0)
+    return [[*embedded(text, knows=knows), *padding] for text in texts]
 
 
 class MemoryNotifier:

@@ -19,7 +19,7 @@ from dropforge.cli.runs import newest_of
 from dropforge.domain.errors import NotAllowed, Unavailable
 from dropforge.domain.facts import Request
 from dropforge.domain.runs import Run
-from dropforge.domain.text import printable, shortened
+from dropforge.domain.text import as_words, printable, shortened
 from dropforge.workers.outcome import What
 
 RunArgument = Annotated[
@@ -138,7 +138,7 @@ def _end(run: Run, ports: Ports, *, wait: bool, as_json: bool) -> None:
     elif as_json:
         typer.echo(wire.as_text(run))
     else:
-        typer.echo(f"{run.id} is {run.state.replace('_', ' ')}. `dropforge show {run.id}` follows it.")
+        typer.echo(f"{run.id} is {as_words(run.state)}. `dropforge show {run.id}` follows it.")
 
 
 def _follow(look: Callable[[], Run], *, as_json: bool, until: Callable[[Run], bool], seen: int = 0) -> None:
@@ -148,7 +148,7 @@ def _follow(look: Callable[[], Run], *, as_json: bool, until: Callable[[Run], bo
     while True:
         for step in run.history[seen:]:
             if not as_json:
-                typer.echo(f"{step.at:%H:%M:%S}  {run.id}  {step.state.replace('_', ' ')}")
+                typer.echo(f"{step.at:%H:%M:%S}  {run.id}  {as_words(step.state)}")
         seen = len(run.history)
         if until(run):
             break

@@ -16,11 +16,11 @@ from dropforge import wire
 from dropforge.bootstrap import Ports
 from dropforge.cli.place import connect
 from dropforge.cli.runs import AsJson, console
-from dropforge.domain.catalogue import CATALOGUE, LIMITS, PREDICTING, suggestion
+from dropforge.domain.catalogue import LIMITS, PREDICTING, suggestion
 from dropforge.domain.errors import Missing, Refused, Unreadable
 from dropforge.domain.probe import Text
 from dropforge.domain.spaces import Alias, alias_of
-from dropforge.domain.text import printable, shortened
+from dropforge.domain.text import as_words, printable, shortened
 from dropforge.domain.validator.records import BYTES_A_TOKEN
 from dropforge.embeddings import brief
 
@@ -128,12 +128,10 @@ def space_of(made: Ports, dataset: str) -> Alias:
 
 
 def _space_of_run(made: Ports, run_id: str) -> Alias:
-    run = made.ledger.load(run_id)
-    if run is None:
-        raise Missing(f"there is no run {printable(run_id)}: `dropforge runs` lists them")
+    run = made.ledger.wanted(run_id)
     if run.serving is None or not run.serving.space:
         raise Missing(
-            f"run {run.id} is {run.state.replace('_', ' ')}, and has no model that answers: `dropforge show {run.id}`"
+            f"run {run.id} is {as_words(run.state)}, and has no model that answers: `dropforge show {run.id}`"
         )
     return alias_of(run)
 
@@ -160,7 +158,9 @@ def of_base(made: Ports, base: str, task_type: str, dimensions: int | None = Non
         try:
             return made.host.embed_by_base(base, texts, task_type, dimensions)
         except Refused as error:
-            raise Refused(f"{error}{suggestion(base, CATALOGUE.base_models.keys() - {base})}") from error
+            raise Refused(
+                f"{error}{suggestion(base, made.settings.operator.catalogue.base_models.keys() - {base})}"
+            ) from error
 
     return Model(base, PREDICTING.base_text_tokens, embed)
 

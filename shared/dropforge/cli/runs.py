@@ -18,6 +18,7 @@ from dropforge.domain.evaluation import MEASURES
 from dropforge.domain.facts import Checked, Judgement
 from dropforge.domain.messages import in_brief, in_words, line_of
 from dropforge.domain.runs import SETTLED, Run, State
+from dropforge.domain.text import as_words
 from dropforge.ledger import Ledger
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON with stable fields.")]
@@ -141,7 +142,7 @@ def _results(run: Run) -> Iterator[tuple[str, str]]:
 
 def _judged(judgement: Judgement) -> Iterator[tuple[str, str]]:
     """The gate's verdict, its figures, and the queries that changed most."""
-    yield "gate", f"{judgement.verdict.replace('_', ' ')}: {judgement.because}"
+    yield "gate", f"{as_words(judgement.verdict)}: {judgement.because}"
     for model in ("base", "tuned", "deployed"):
         if figures := judgement.figures.get(model):
             shown = (f"{measure} {figures[measure]:.3f}" for measure in MEASURES if measure in figures)
@@ -151,7 +152,7 @@ def _judged(judgement: Judgement) -> Iterator[tuple[str, str]]:
 
 
 def _state(state: State) -> Text:
-    return Text(state.replace("_", " "), style=_COLOURS.get(state, "" if state in SETTLED else "cyan"))
+    return Text(as_words(state), style=_COLOURS.get(state, "" if state in SETTLED else "cyan"))
 
 
 def _ago(time: datetime) -> str:

@@ -16,6 +16,7 @@ from dropforge import bootstrap
 from dropforge.domain.errors import DropforgeError, Missing
 from dropforge.domain.messages import in_words
 from dropforge.domain.runs import SETTLED, State
+from dropforge.domain.text import as_words
 from dropforge.reports.summary import place_of
 
 _SHOWN_RUNS = 200
@@ -118,5 +119,5 @@ _templates.filters |= {
     "moment": _moment,
     "place": place_of,
     "tone": _tone,
-    "words": lambda state: state.replace("_", " "),
+    "words": as_words,
 }

@@ -249,6 +249,18 @@ def screened(averages: Judgement) -> bool:
     return not averages.measured and averages.verdict is Verdict.WORSE
 
 
+def may_pass(averages: Judgement, policy: DeployPolicy, *, measurable: bool) -> bool:
+    """Whether a model could pass once it is served: an endpoint bills, and is not made for one that cannot.
+
+    Args:
+        averages: What the pipeline's own averages tell.
+        policy: The dataset's.
+        measurable: Whether measuring it would tell more.
+    """
+    is_settled = screened(averages) or not measurable
+    return not _PASSING[policy].isdisjoint({averages.verdict} if is_settled else Verdict)
+
+
 def _verdict(low: float, high: float, margin: float) -> Verdict:
     if low > 0:
         return Verdict.BETTER

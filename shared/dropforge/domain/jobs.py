@@ -3,11 +3,12 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
 from dropforge.domain.catalogue import CATALOGUE, TEMPLATE, Catalogue
 from dropforge.domain.datasets import CORPUS, QUERIES, TEST_LABELS, TRAINING_LABELS, VALIDATION_LABELS
-from dropforge.domain.facts import Fault, Tuned
+from dropforge.domain.facts import Fault, Request, Tuned
 from dropforge.domain.runs import Run, State
 from dropforge.domain.text import printable, shortened
 
@@ -182,6 +183,7 @@ class JobState(StrEnum):
     CANCELLED = "cancelled"
 
 
+LONGEST_JOB = timedelta(days=8)  # the service ends a task after seven
 ENDED = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED})
 # What a run becomes when its job is seen in a state. Waiting is not news.
 RUN_STATE: Mapping[JobState, State] = {
@@ -206,6 +208,11 @@ class Look:
     state: JobState
     tuned: Tuned | None = None
     fault: Fault | None = None
+
+
+def ended_by(request: Request) -> Fault:
+    """That somebody asked for the end of a run."""
+    return fault_of("CANCELLED", f"asked for by {request.by}")
 
 
 def fault_of(code: str, message: str, step: str = "", *, of_pipeline: bool = False) -> Fault:

@@ -15,7 +15,7 @@ from dropforge.domain.facts import Verdict
 from dropforge.domain.findings import Finding, chosen, quoted
 from dropforge.domain.plan import Estimate, figure
 from dropforge.domain.rules import RULES, Severity
-from dropforge.domain.text import printable
+from dropforge.domain.text import as_words, printable
 
 _SHOWN_FINDINGS = 5
 
@@ -313,13 +313,13 @@ def _stuck(event: events.RunStuck) -> Message:
         event,
         f"{event.dataset}: the run does not get on",
         Tone.BAD,
-        facts=(("State", event.state.replace("_", " ")), ("Since", f"{event.since:%Y-%m-%d %H:%M} UTC")),
+        facts=(("State", as_words(event.state)), ("Since", f"{event.since:%Y-%m-%d %H:%M} UTC")),
         next_step=steps.get(event.state, "Look at the pipeline job in Google's console, and cancel it if it hangs."),
     )
 
 
 def _unowned(event: events.EndpointUnowned) -> Message:
-    made_for = f"{event.run}, which is {event.state.replace('_', ' ')}" if event.run else "no run that is known"
+    made_for = f"{event.run}, which is {as_words(event.state)}" if event.run else "no run that is known"
     return _message(
         event,
         "An endpoint may be billing for nothing",

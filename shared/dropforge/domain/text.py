@@ -31,3 +31,8 @@ def as_name(text: str) -> str:
 def shortened(text: str, most: int) -> str:
     """The text, cut to at most `most` characters, the last of them an ellipsis."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def as_words(name: str) -> str:
+    """A name of ours, such as a state's, for people: `deploy_failed` is `deploy failed`."""
+    return name.replace("_", " ")

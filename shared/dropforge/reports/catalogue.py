@@ -20,6 +20,7 @@ from dropforge.domain.catalogue import (
     TEMPLATE,
     TRAIN_STEPS,
 )
+from dropforge.domain.text import as_words
 
 _BEGIN = "<!-- The rest is made from the catalogue: python -m dropforge.reports.catalogue docs/catalogue.md -->\n"
 Row = Sequence[object]
@@ -157,7 +158,7 @@ def _serving() -> Iterator[str]:
 
 def _quotas() -> Iterator[str]:
     yield from _table(
-        "what", "at most", rows=((_words(each.name), f"{getattr(QUOTAS, each.name):,}") for each in fields(QUOTAS))
+        "what", "at most", rows=((as_words(each.name), f"{getattr(QUOTAS, each.name):,}") for each in fields(QUOTAS))
     )
 
 
@@ -177,10 +178,6 @@ def _together(said: Mapping[str, str]) -> Iterator[Row]:
     """A row for all names of which the same is said."""
     for what in dict.fromkeys(said.values()):
         yield _code(name for name, each in said.items() if each == what), what
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")
 
 
 def _counts(counts: Iterable[int]) -> str:

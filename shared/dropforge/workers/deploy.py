@@ -3,8 +3,8 @@
 from dropforge.domain import gate
 from dropforge.domain.errors import Misconfigured, Refused
 from dropforge.domain.events import Event, JobComplete
-from dropforge.domain.facts import Judgement, Serving, Verdict
-from dropforge.domain.jobs import fault_of, labels_of
+from dropforge.domain.facts import Serving
+from dropforge.domain.jobs import ended_by, fault_of, labels_of
 from dropforge.domain.machines import problems_of_serving
 from dropforge.domain.runs import SERVED, Run, State
 from dropforge.domain.spaces import deployed_model_id_of
@@ -51,10 +51,10 @@ def decide(run: Run, *, host: ModelHost, progress: Progress, settings: Settings,
     """
     averages = averages_of(run, settings)
     if run.stop:
-        fault = fault_of("CANCELLED", f"asked for by {run.stop.by}")
+        fault = ended_by(run.stop)
         progress.reach(run, State.WITHHELD, function=FUNCTION, event=cause, judgement=averages, fault=fault)
         return done("withheld: somebody asked for the run's end", run.id)
-    if not _may_pass(run, averages, settings):
+    if not gate.may_pass(averages, run.tuning.deploy, measurable=can_tell(run, settings)):
         progress.reach(run, State.WITHHELD, function=FUNCTION, event=cause, judgement=averages)
         return done(f"withheld: {run.tuning.deploy}, and {averages.verdict}", run.id)
     operator = settings.operator
@@ -71,15 +71,3 @@ def decide(run: Run, *, host: ModelHost, progress: Progress, settings: Settings,
     if stood.state not in SERVED:  # the run ended while this was held up: nobody wants the endpoint
         host.discard(serving.endpoint, serving.deployed_model)
     return done("deployment started", run.id)
-
-
-def _may_pass(run: Run, averages: Judgement, settings: Settings) -> bool:
-    """Whether the gate could still let the model through once it has measured it."""
-    policy = run.tuning.deploy
-    if policy in {"manual", "never"}:
-        return False
-    if policy == "always":
-        return True
-    if gate.screened(averages):
-        return False
-    return averages.verdict is not Verdict.INSUFFICIENT or can_tell(run, settings) or gate.passes(averages, policy)

@@ -12,7 +12,7 @@ from dropforge.aliases import Aliases
 from dropforge.domain import datasets, gate, probe
 from dropforge.domain.errors import Missing, Permanent, Unavailable, Unreadable
 from dropforge.domain.facts import Fault, Serving, Tuned
-from dropforge.domain.jobs import fault_of, labels_of
+from dropforge.domain.jobs import ended_by, fault_of, labels_of
 from dropforge.domain.runs import SERVED, Run, State
 from dropforge.domain.spaces import alias_of, space_id_of
 from dropforge.domain.text import printable, shortened
@@ -75,7 +75,7 @@ class Rollout:
         if serving.decision or run.fault:
             return self._clear_away(run, serving, State.WITHHELD if serving.decision else State.DEPLOY_FAILED)
         if run.stop:
-            return self._withhold(run, fault_of("CANCELLED", f"asked for by {run.stop.by}"))
+            return self._withhold(run, ended_by(run.stop))
         try:
             return self._next_step(run, serving, tuned)
         except _Hopeless as hopeless:
@@ -200,14 +200,14 @@ class Rollout:
         """Ask the gate what becomes of it. What it says is written down with it."""
         if serving.passed:
             return {}
-        judgement = run.judgement
-        if not run.approval:
-            patient = self.progress.clock.now() - run.updated < _PATIENCE
-            measurement = Measurement(self.aliases, self.progress.ledger, self.state, self.host, self.settings, patient)
-            judgement = measurement.judgement(run, serving)
-        if not (run.approval or (judgement and gate.passes(judgement, run.tuning.deploy))):
-            return {"judgement": judgement, "decision": "withhold"}
-        return {"judgement": judgement, "passed": True}
+        if run.approval:
+            return {"passed": True}
+        patient = self.progress.clock.now() - run.updated < _PATIENCE
+        measurement = Measurement(self.aliases, self.progress.ledger, self.state, self.host, self.settings, patient)
+        judgement = measurement.judgement(run, serving)
+        if gate.passes(judgement, run.tuning.deploy):
+            return {"judgement": judgement, "passed": True}
+        return {"judgement": judgement, "decision": "withhold"}
 
     def _embedding(self, run: Run, serving: Serving) -> Changes | None:
         """The corpus' vectors, where they are wanted, so that readers can switch at once; None when the time is up."""

@@ -4,7 +4,7 @@ A sweep needs no event but its own tick: what a lost event would have brought ab
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -16,7 +16,7 @@ from dropforge.domain import announcements, datasets, events
 from dropforge.domain.catalogue import SOON, BaseModel
 from dropforge.domain.datasets import Folder, place_of
 from dropforge.domain.files import StoredFile
-from dropforge.domain.jobs import ENDED
+from dropforge.domain.jobs import ENDED, LONGEST_JOB
 from dropforge.domain.runs import SERVED, SETTLED, STUCK_AFTER, State
 from dropforge.domain.spaces import deployed_model_id_of
 from dropforge.domain.text import as_name
@@ -34,7 +34,6 @@ from dropforge.workers.validate import LONGEST_SHOWN_PATH, Intake
 
 FUNCTION = "sweep"
 _SHOWN_STRAYS = 20
-_LONGEST_JOB = timedelta(days=8)  # the service ends a task after seven
 _EVENTS_OWE = frozenset({None, State.VALIDATED, State.SUCCEEDED})  # what an event should move on; None: validating
 
 
@@ -90,7 +89,7 @@ class Sweeper:
 
     def chores(self) -> Iterator[Chore]:
         """Everything that may need a repair, told from listings alone. One that fails does not hide the others."""
-        for listing in (self._runs, self._folders, self._spaces, self._endpoints, self._aliases, self._jobs):
+        for listing in (self._runs, self._folders, self._spaces, self._served, self._jobs):
             with isolated(listing=listing.__name__.strip("_")):
                 yield from listing()
 
@@ -194,10 +193,14 @@ class Sweeper:
         )
         return outcome.why if outcome.what is What.DONE else ""
 
-    def _endpoints(self) -> Iterator[Chore]:
-        """Endpoints of ours that no run accounts for: they may bill."""
+    def _served(self) -> Iterator[Chore]:
+        """Endpoints of ours that no run may account for: they may bill; and whom readers are pointed to."""
+        serving = set()
         for endpoint in self.host.endpoints():
             yield Chore("endpoint", endpoint.name, partial(self._endpoint, endpoint))
+            if endpoint.models:
+                serving.add(endpoint.run)
+        yield from self._aliases(serving)
 
     def _endpoint(self, endpoint: Endpoint) -> str:
         run = self.progress.ledger.load(endpoint.run) if endpoint.run else None
@@ -210,10 +213,9 @@ class Sweeper:
         notice = announcements.unowned(endpoint.name, run, dataset=endpoint.dataset, at=endpoint.created)
         return "no run accounts for it: told, not deleted" if self.progress.mention(notice) else ""
 
-    def _aliases(self) -> Iterator[Chore]:
+    def _aliases(self, serving: Collection[str]) -> Iterator[Chore]:
         """Moves by hand that nobody was told of; readers of a model that is gone, or whose base will soon stop answering."""
         today = self.progress.clock.now().date()
-        serving = {endpoint.run for endpoint in self.host.endpoints() if endpoint.models}
         for pointer in self.aliases.pointers():
             if pointer.run not in serving:
                 yield Chore("unserved", pointer.dataset, partial(self._unserved, pointer))
@@ -245,7 +247,7 @@ class Sweeper:
     def _jobs(self) -> Iterator[Chore]:
         """Jobs of runs that ended in the very moment in which they were submitted: they bill."""
         active = {owed.run for owed in self.progress.ledger.active()}
-        for run_id, state in self.tuner.states(self.progress.clock.now() - _LONGEST_JOB).items():
+        for run_id, state in self.tuner.states(self.progress.clock.now() - LONGEST_JOB).items():
             if state not in ENDED and run_id not in active:
                 yield Chore("job", run_id, partial(self._job, run_id))
 

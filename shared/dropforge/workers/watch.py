@@ -12,7 +12,7 @@ from dropforge.aliases import Aliases
 from dropforge.attempts import Attempts
 from dropforge.domain.errors import Missing, NotAllowed, Unreadable
 from dropforge.domain.facts import Fault
-from dropforge.domain.jobs import ENDED, RUN_STATE, JobState, Look, fault_of
+from dropforge.domain.jobs import ENDED, LONGEST_JOB, RUN_STATE, JobState, Look, ended_by, fault_of
 from dropforge.domain.runs import Run, State
 from dropforge.ledger import Ledger, Owed
 from dropforge.logs import isolated
@@ -27,7 +27,6 @@ from dropforge.workers.turns import Turns
 
 FUNCTION = "watch_status"
 _WITH_JOB = frozenset({State.SUBMITTED, State.RUNNING, State.PAUSED})
-_LONGEST_JOB = timedelta(days=8)  # the service ends a task after seven; an older one is looked at by itself
 _SKEW = timedelta(minutes=10)  # by which our clock may be ahead of the service's
 
 
@@ -115,7 +114,9 @@ class Watcher:
         others = [owed for owed in active if not (owed in at_once or owed.waits)]
         if others:
             now = self.progress.clock.now()
-            oldest = max(min(owed.begun for owed in others), now - _LONGEST_JOB)
+            oldest = max(
+                min(owed.begun for owed in others), now - LONGEST_JOB
+            )  # what is not listed is looked at by itself
             with isolated(listing="jobs"):  # deployments bill by the hour: they are followed all the same
                 jobs = self.tuner.states(oldest - _SKEW)
                 return at_once + [owed for owed in others if _is_news(owed, jobs.get(owed.run))]
@@ -154,7 +155,7 @@ class Watcher:
     def _fault(self, run: Run, look: Look) -> Fault | None:
         """Why the job ended badly. Where a quota was met inside the pipeline, another attempt is begun first."""
         if look.state is JobState.CANCELLED:
-            return fault_of("CANCELLED", f"asked for by {run.stop.by}" if run.stop else "cancelled in the service")
+            return ended_by(run.stop) if run.stop else fault_of("CANCELLED", "cancelled in the service")
         fault = look.fault
         if fault and fault.kind == "quota" and run.attempt < self.settings.operator.attempts and not run.stop:
             wait = self.settings.operator.pause_after(run.attempt)

@@ -11,8 +11,7 @@ from faults.simulator.fates import Fate, attempt_of
 from faults.simulator.hub import Hub, moment
 from faults.simulator.nature import Ending
 
-from dropforge.adapters.memory import TRAINED, embedded
-from dropforge.domain.catalogue import CATALOGUE
+from dropforge.adapters.memory import TRAINED, embedded, embedded_by_base
 from dropforge.domain.errors import Foreign, Missing, Refused, Unavailable
 from dropforge.domain.facts import Fault, Tuned
 from dropforge.domain.jobs import ENDED, JobState, Look, Order, fault_of
@@ -335,10 +334,7 @@ class Vertex:
         self, base_model: str, texts: Sequence[Text], task_type: str, dimensions: int | None
     ) -> list[list[float]]:
         """As `embed`; of any length from three on."""
-        if base_model not in CATALOGUE.base_models or not task_type:
-            raise Refused(f"there is no base model {base_model} for {task_type or 'no task'}")
-        padding = [0.0] * max((dimensions or 3) - 3, 0)
-        return [[*embedded(text, knows=_BASE_KNOWS), *padding] for text in texts]
+        return embedded_by_base(base_model, texts, task_type, dimensions, knows=_BASE_KNOWS)
 
     def has_loaded(self, run_id: str) -> bool:
         """Whether the model of a run answers."""
