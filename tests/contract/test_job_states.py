@@ -8,9 +8,8 @@ import pytest
 from support.faulty import faults
 from support.runs import validated
 from support.servers import eventually, running
-from support.vertex import BUCKET, storage_server, upload_dataset, vertex_server
+from support.vertex import BUCKET, settings_of, storage_server, upload_dataset, vertex_server
 
-from dropforge import settings
 from dropforge.adapters.google.vertex import Vertex
 from dropforge.domain.jobs import JobState, Machines, order_for
 
@@ -25,13 +24,7 @@ def vertex(tmp_path_factory):
     with running(storage_server(folder / "storage")) as storage:
         upload_dataset(storage.url)
         with running(vertex_server(folder / "vertex", storage.url)) as server:
-            environment = {
-                "DROPFORGE_PROJECT": "p",
-                "DROPFORGE_DROP_BUCKET": "d",
-                "DROPFORGE_STATE_BUCKET": BUCKET,
-                "DROPFORGE_VERTEX_ENDPOINT": server.url,
-            }
-            tuner = Vertex(settings.load(environment))
+            tuner = Vertex(settings_of(server.url, "p"))
             tuner.url = server.url
             yield tuner
 

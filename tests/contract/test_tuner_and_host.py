@@ -9,9 +9,8 @@ import pytest
 from support.faulty import faults
 from support.runs import validated
 from support.servers import eventually, running
-from support.vertex import BUCKET, storage_server, upload_dataset, vertex_server
+from support.vertex import BUCKET, settings_of, storage_server, upload_dataset, vertex_server
 
-from dropforge import settings
 from dropforge.adapters.google.predictions import Predictions, _again
 from dropforge.adapters.google.vertex import Vertex
 from dropforge.adapters.memory import MemoryHost, MemoryTuner
@@ -38,13 +37,7 @@ class InMemory:
 
 class OverVertex:
     def __init__(self, url) -> None:
-        environment = {
-            "DROPFORGE_PROJECT": "p",
-            "DROPFORGE_DROP_BUCKET": "d",
-            "DROPFORGE_STATE_BUCKET": BUCKET,
-            "DROPFORGE_VERTEX_ENDPOINT": url,
-        }
-        self.url, self.settings = url, settings.load(environment)
+        self.url, self.settings = url, settings_of(url, "p")
         self.tuner = self.host = Vertex(self.settings)
 
     def let_pass(self, job):

@@ -1,8 +1,11 @@
 """Servers that several of these tests share the way to start."""
 
+import os
+
 import pytest
 from support.pubsub import Clients, PubSubServer
 from support.servers import running
+from support.stack import Stack
 
 
 @pytest.fixture(scope="module")
@@ -18,3 +21,17 @@ def clients(pubsub):
     clients = Clients(pubsub.host)
     yield clients
     clients.close()
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory):
+    """A whole stack of the module's own."""
+    before = dict(os.environ)
+    stack = Stack(tmp_path_factory.mktemp("home"))
+    try:
+        stack.up()
+        yield stack
+    finally:
+        stack.down()
+        os.environ.clear()
+        os.environ.update(before)

@@ -13,25 +13,12 @@ import pytest
 from google.cloud import pubsub_v1
 from support.listening import Listener
 from support.servers import eventually
-from support.stack import PATIENCE, PROJECT, Stack
+from support.stack import PATIENCE, PROJECT
 from support.vertex import topics
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory):
-    before = dict(os.environ)
-    stack = Stack(tmp_path_factory.mktemp("home"))
-    try:
-        stack.up()
-        yield stack
-    finally:
-        stack.down()
-        os.environ.clear()
-        os.environ.update(before)
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """The doctor over a running stack: all well, then broken in several ways at once, then mended by what it says."""
 
 import json
-import os
 import subprocess
 import time
 
@@ -10,26 +9,13 @@ import psutil
 import pytest
 from google.cloud import pubsub_v1, storage
 from support.servers import eventually
-from support.stack import COMMAND, PATIENCE, Stack
+from support.stack import COMMAND, PATIENCE
 
 from dropforge.doctor.diagnosis import RESTART
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(180)]
 
 QUICK = 10  # seconds
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory):
-    before = dict(os.environ)
-    stack = Stack(tmp_path_factory.mktemp("home"))
-    try:
-        stack.up()
-        yield stack
-    finally:
-        stack.down()
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def examined(stack, *arguments, **variables):

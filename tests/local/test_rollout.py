@@ -1,7 +1,6 @@
 """From a finished job to readers and back, as processes on this machine: what an operator would do and see."""
 
 import json
-import os
 import random
 import re
 
@@ -10,7 +9,7 @@ import pytest
 from support.faulty import faults
 from support.listening import Listener
 from support.servers import eventually
-from support.stack import PATIENCE, Stack
+from support.stack import PATIENCE
 from support.vertex import json_lines, topics, tsv
 
 from dropforge.domain.runs import State
@@ -18,19 +17,6 @@ from dropforge.domain.runs import State
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
 TASK = "task.text-embedding-trainer"
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory):
-    before = dict(os.environ)
-    stack = Stack(tmp_path_factory.mktemp("home"))
-    try:
-        stack.up()
-        yield stack
-    finally:
-        stack.down()
-        os.environ.clear()
-        os.environ.update(before)
 
 
 @pytest.fixture(scope="module")

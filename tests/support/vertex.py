@@ -11,6 +11,8 @@ from google.cloud import aiplatform_v1, storage
 from support.servers import Server, eventually
 from support.storage import StorageServer
 
+from dropforge.settings import Settings, load
+
 PROJECT = "rehearsal"
 LOCATION = f"projects/{PROJECT}/locations/us-central1"
 TEMPLATES = "https://us-kfp.pkg.dev/ml-pipeline/llm-text-embedding/tune-text-embedding-model"
@@ -64,6 +66,18 @@ class Clients:
         return self.endpoints.deploy_model(
             endpoint=endpoint, deployed_model=deployed_model(model, deployed_id), traffic_split={"0": 100}
         )
+
+
+def settings_of(url: str, project: str = PROJECT) -> Settings:
+    """The settings of functions that work with the local Vertex AI at an address."""
+    return load(
+        {
+            "DROPFORGE_PROJECT": project,
+            "DROPFORGE_DROP_BUCKET": "d",
+            "DROPFORGE_STATE_BUCKET": BUCKET,
+            "DROPFORGE_VERTEX_ENDPOINT": url,
+        }
+    )
 
 
 def result_of(operation: Any) -> Any:

@@ -3,6 +3,7 @@
 from itertools import count
 
 import pytest
+from support.lossy import LosesAnswers
 
 from dropforge import wire
 from dropforge.adapters.memory import ManualClock, MemoryDisk, MemoryStore
@@ -194,20 +195,6 @@ def test_what_is_in_flight_is_asked_after_what_is_reserved_was_read(world):
 
 
 # Others, and lost answers
-
-
-class LosesAnswers:
-    """A store whose client repeats a write whose answer was lost, as Google's does: its own first try refuses it."""
-
-    def __init__(self, store):
-        self._store = store
-
-    def __getattr__(self, name):
-        return getattr(self._store, name)
-
-    def write(self, name, data, *, replacing, metadata=None):
-        self._store.write(name, data, replacing=replacing, metadata=metadata)
-        return self._store.write(name, data, replacing=replacing, metadata=metadata)
 
 
 def test_an_own_lost_answer_is_no_lost_race(world):

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from support.commands import failed
 from support.data import dataset, labels
 from support.world import World
 from typer.testing import CliRunner
@@ -22,16 +23,6 @@ def said(*arguments):
     answer = CliRunner().invoke(command_line.app, arguments)
     assert answer.exception is None, answer.output
     return answer.output
-
-
-def failed(capsys, monkeypatch, *arguments):
-    """What the command says when it fails, as it was called from a shell."""
-    monkeypatch.setattr("sys.argv", ["dropforge", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        command_line.main()
-    captured = capsys.readouterr()
-    assert (ended.value.code, captured.out) == (1, "")
-    return captured.err
 
 
 def test_runs_are_listed_the_newest_first(world):

@@ -1,9 +1,6 @@
 """The gate's verdict follows from the figures and their interval, and the policy from the verdict."""
 
 import doctest
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.repeating import said_whatever_the_hashes
 
 from dropforge.domain.evaluation import MEASURES, NDCG, Measured
 from dropforge.domain.facts import Judgement, Verdict
@@ -200,18 +198,7 @@ def test_the_verdict_is_the_same_in_every_process():
         "one, other = {q: int(q[1:]) % 7 / 7 for q in names}, {q: int(q[1:]) % 11 / 11 for q in names};"
         "print(compare(one, other, against='base', model='m', rules=GateRules()))"
     )
-    told = {
-        subprocess.run(
-            [sys.executable, "-c", program],
-            env=os.environ | {"PYTHONHASHSEED": seed},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for seed in ("1", "2")
-    }
-    assert len(told) == 1
-    assert "Comparison(" in told.pop()
+    assert "Comparison(" in said_whatever_the_hashes(program)
 
 
 def test_another_seed_draws_anew():

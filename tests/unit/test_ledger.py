@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from support.data import dataset
+from support.lossy import LosesAnswers
 from support.runs import MOMENT, validated
 from support.world import World
 
@@ -24,20 +25,6 @@ def world() -> World:
 
 def submitted(run):
     return advance(run, State.SUBMITTED, at=MOMENT, function="test", event="e")
-
-
-class LosesAnswers:
-    """A store whose client repeats a write whose answer was lost, as Google's does: its own first try refuses it."""
-
-    def __init__(self, store):
-        self._store = store
-
-    def __getattr__(self, name):
-        return getattr(self._store, name)
-
-    def write(self, name, data, *, replacing, metadata=None):
-        self._store.write(name, data, replacing=replacing, metadata=metadata)
-        return self._store.write(name, data, replacing=replacing, metadata=metadata)
 
 
 def test_a_run_comes_back_as_it_was_stored(world):

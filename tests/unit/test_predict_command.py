@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from support.commands import failed
 from support.data import lines
 from support.runs import validated
 from typer.testing import CliRunner
@@ -102,16 +103,6 @@ def said(*arguments, **given):
 
 def vectors(*arguments, **given):
     return [json.loads(line) for line in said("predict", *arguments, **given).splitlines()]
-
-
-def failed(capsys, monkeypatch, *arguments):
-    """What a command says when it fails, as it was called from a shell."""
-    monkeypatch.setattr("sys.argv", ["dropforge", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        command_line.main()
-    captured = capsys.readouterr()
-    assert (ended.value.code, captured.out) == (1, "")
-    return captured.err
 
 
 def usage(*arguments):

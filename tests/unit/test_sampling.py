@@ -1,10 +1,7 @@
 """A sample follows from the ids and the seed alone, keeps what is relevant, and is all that is kept."""
 
 import json
-import os
 import random
-import subprocess
-import sys
 import tracemalloc
 from itertools import chain
 
@@ -12,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.data import dataset, labels, lines
+from support.repeating import said_whatever_the_hashes
 
 from dropforge.domain.errors import Unreadable
 from dropforge.domain.probe import Text
@@ -118,19 +116,7 @@ def test_the_sample_is_the_same_in_every_process():
         "taken = [files[name].encode().splitlines(True) for name in names];"
         "print(sample_of(*taken, most_queries=40, most_documents=90, seed=3))"
     )
-    told = {
-        subprocess.run(
-            [sys.executable, "-c", program],
-            input=json.dumps(files),
-            env=os.environ | {"PYTHONHASHSEED": seed},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for seed in ("1", "2")
-    }
-    assert len(told) == 1
-    assert "Text(" in told.pop()
+    assert "Text(" in said_whatever_the_hashes(program, json.dumps(files))
 
 
 def test_of_large_files_only_the_sample_is_kept():

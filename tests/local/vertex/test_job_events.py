@@ -7,16 +7,9 @@ from google.cloud.aiplatform_v1 import PipelineState
 from support.faulty import faults
 from support.pubsub import Pair
 from support.servers import Server, eventually, running
-from support.vertex import PROJECT, Clients, storage_server, upload_dataset, vertex_server
+from support.vertex import PROJECT, Clients, vertex_server
 
 FEW_STEPS = {"train_steps": 40}
-
-
-@pytest.fixture(scope="module")
-def storage_url(tmp_path_factory):
-    with running(storage_server(tmp_path_factory.mktemp("storage"))) as server:
-        upload_dataset(server.url)
-        yield server.url
 
 
 def telling_server(folder, storage_url, pubsub_host, topic):

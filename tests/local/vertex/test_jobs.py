@@ -16,17 +16,8 @@ from support.vertex import (
     Clients,
     bucket,
     result_of,
-    storage_server,
-    upload_dataset,
     vertex_server,
 )
-
-
-@pytest.fixture(scope="module")
-def storage_url(tmp_path_factory):
-    with running(storage_server(tmp_path_factory.mktemp("storage"))) as server:
-        upload_dataset(server.url)
-        yield server.url
 
 
 @pytest.fixture(scope="module")

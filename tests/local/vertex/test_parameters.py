@@ -3,7 +3,7 @@
 import pytest
 from google.cloud.aiplatform_v1 import PipelineState
 from support.servers import running
-from support.vertex import BUCKET, Clients, bucket, storage_server, upload_dataset, vertex_server
+from support.vertex import BUCKET, Clients, bucket, vertex_server
 
 STEPS = 60
 CHANGES = [
@@ -13,13 +13,6 @@ CHANGES = [
     {"task_type": "SEMANTIC_SIMILARITY"},
     {"output_dimensionality": 64},
 ]
-
-
-@pytest.fixture(scope="module")
-def storage_url(tmp_path_factory):
-    with running(storage_server(tmp_path_factory.mktemp("storage"))) as server:
-        upload_dataset(server.url)
-        yield server.url
 
 
 @pytest.fixture(scope="module")

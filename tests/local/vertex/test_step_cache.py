@@ -11,25 +11,17 @@ from support.vertex import (
     bucket,
     pipeline_job,
     result_of,
-    storage_server,
+    settings_of,
     topics,
     upload_dataset,
     vertex_server,
 )
 
-from dropforge import settings
 from dropforge.adapters.google.vertex import Vertex
 from dropforge.domain.jobs import JobState
 
 SUCCEEDED = PipelineState.PIPELINE_STATE_SUCCEEDED
 STATES = PipelineTaskDetail.State
-
-
-@pytest.fixture(scope="module")
-def storage_url(tmp_path_factory):
-    with running(storage_server(tmp_path_factory.mktemp("storage"))) as server:
-        upload_dataset(server.url)
-        yield server.url
 
 
 @pytest.fixture(scope="module")
@@ -160,13 +152,7 @@ def test_the_cache_survives_a_restart(clients, server):
 def test_our_watcher_reads_a_skipped_job_like_any_other(clients, first):
     skipped = clients.tune()
     assert task_states(skipped) == {STATES.SKIPPED}
-    environment = {
-        "DROPFORGE_PROJECT": PROJECT,
-        "DROPFORGE_DROP_BUCKET": "d",
-        "DROPFORGE_STATE_BUCKET": BUCKET,
-        "DROPFORGE_VERTEX_ENDPOINT": clients.url,
-    }
-    tuner = Vertex(settings.load(environment))
+    tuner = Vertex(settings_of(clients.url))
     look = tuner.look(skipped.name)
     assert look.state is JobState.SUCCEEDED
     assert look.tuned == tuner.look(first.name).tuned

@@ -5,8 +5,7 @@ import sys
 
 import msgspec
 import pytest
-from support.servers import running
-from support.vertex import BUCKET, storage_server, upload_dataset
+from support.vertex import BUCKET
 
 from dropforge_local.vertex.tuning.protocol import EVENT_DECODER, Failed, Started, Succeeded, TuningSpec, line
 
@@ -21,13 +20,6 @@ def watch(event, arguments):
 sys.addaudithook(watch)
 """
 RUN_TUNER = "runpy.run_module('dropforge_local.vertex.tuning', run_name='__main__')"
-
-
-@pytest.fixture(scope="module")
-def storage_url(tmp_path_factory):
-    with running(storage_server(tmp_path_factory.mktemp("storage"))) as server:
-        upload_dataset(server.url)
-        yield server.url
 
 
 def tuner(storage_url):
