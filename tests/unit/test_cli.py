@@ -8,14 +8,15 @@ from support.data import dataset, labels
 from support.world import World
 from typer.testing import CliRunner
 
+from dropforge.cli import actions, runs
 from dropforge.cli import main as command_line
-from dropforge.cli import runs
 
 
 @pytest.fixture
 def world(monkeypatch):
     world = World()
-    monkeypatch.setattr(runs, "connect", lambda: world)
+    for module in (actions, runs):
+        monkeypatch.setattr(module, "connect", lambda: world)
     return world
 
 
@@ -94,3 +95,24 @@ def test_every_command_has_an_example():
 
 def test_the_version_is_told():
     assert said("--version").startswith("dropforge 0.")
+
+
+class TestWishes:
+    @pytest.fixture
+    def waiting(self, world):
+        """A run that is not submitted."""
+        world.land(world.put("topics", dataset()))
+        return world.only_run().id
+
+    def test_a_run_is_named_by_its_id_or_by_its_dataset(self, waiting):
+        told = said("cancel", "topics", "--no-wait").splitlines()[-1]  # after the log, which tests see here
+        assert told == f"{waiting} is cancelled. `dropforge show {waiting}` follows it."
+        assert json.loads(said("cancel", waiting, "--no-wait", "--json"))["state"] == "cancelled"
+
+    def test_who_stays_sees_each_further_step(self, waiting):
+        assert said("cancel", waiting).splitlines()[-1].endswith(f"{waiting}  cancelled")
+
+    @pytest.mark.usefixtures("world")
+    def test_a_name_of_nothing_is_one_sentence(self, capsys, monkeypatch):
+        error = failed(capsys, monkeypatch, "cancel", "nobody")
+        assert error == "dropforge: there is no run and no dataset nobody: `dropforge runs` lists them\n"

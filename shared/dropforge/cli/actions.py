@@ -2,7 +2,6 @@
 
 import getpass
 import time
-from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -15,7 +14,7 @@ from dropforge.actions import retire as retiring
 from dropforge.actions import rollback as rolling_back
 from dropforge.bootstrap import Ports
 from dropforge.cli.place import connect
-from dropforge.cli.runs import newest_of
+from dropforge.cli.runs import AsJson, run_named
 from dropforge.domain.errors import NotAllowed, Unavailable
 from dropforge.domain.facts import Request
 from dropforge.domain.runs import Run
@@ -27,7 +26,6 @@ RunArgument = Annotated[
 ]
 Reason = Annotated[str, typer.Option("--reason", help="Why, in your words: it goes on record and into Slack.")]
 Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Stay until it is done, showing each step.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON with stable fields.")]
 
 _LOOKS_EVERY = 1.0  # second
 
@@ -45,7 +43,11 @@ def cancel(run: RunArgument, *, reason: Reason = "", wait: Wait = True, as_json:
     """End a run wherever it stands, and stay until nothing of it bills any more."""
     ports = connect()
     found = cancelling.cancel(
-        _found(run, ports), _request(reason, ports), tuner=ports.tuner, budget=ports.budget, progress=ports.progress
+        run_named(run, ports.ledger).id,
+        _request(reason, ports),
+        tuner=ports.tuner,
+        budget=ports.budget,
+        progress=ports.progress,
     )
     _end(found, ports, wait=wait, as_json=as_json)
 
@@ -54,7 +56,7 @@ def rerun(run: RunArgument, *, reason: Reason = "", wait: Wait = False, as_json:
     """Tune a run's version once more, as a new attempt with the same bytes. It costs what a tuning costs."""
     ports = connect()
     found = rerunning.rerun(
-        _found(run, ports), _request(reason, ports), attempts=ports.attempts, progress=ports.progress
+        run_named(run, ports.ledger).id, _request(reason, ports), attempts=ports.attempts, progress=ports.progress
     )
     _end(found, ports, wait=wait, as_json=as_json)
 
@@ -62,7 +64,9 @@ def rerun(run: RunArgument, *, reason: Reason = "", wait: Wait = False, as_json:
 def approve(run: RunArgument, *, reason: Reason = "", wait: Wait = False, as_json: AsJson = False) -> None:
     """Deploy a model that was withheld, that could not be deployed, or that was retired. The gate is not asked."""
     ports = connect()
-    found = approving.approve(_found(run, ports), _request(reason, ports), host=ports.host, progress=ports.progress)
+    found = approving.approve(
+        run_named(run, ports.ledger).id, _request(reason, ports), host=ports.host, progress=ports.progress
+    )
     _end(found, ports, wait=wait, as_json=as_json)
 
 
@@ -95,7 +99,7 @@ def retire(
 ) -> None:
     """Take a run's model off its endpoint and remove the endpoint, so that it bills no more. The model is kept."""
     ports = connect()
-    run_id = _found(run, ports)
+    run_id = run_named(run, ports.ledger).id
     left = retiring.leave(run_id, even_current=even_current, aliases=ports.aliases, progress=ports.progress)
 
     outcome = None
@@ -117,10 +121,6 @@ def retire(
     typer.echo(wire.as_text(ports.ledger.wanted(run_id)) if as_json else f"{run_id} is retired; its model is kept.")
 
 
-def _found(run: str, ports: Ports) -> str:
-    return (newest_of(run, ports.ledger) or ports.ledger.wanted(run)).id
-
-
 def _request(reason: str, ports: Ports) -> Request:
     """A wish at this moment, by the store's clock: that of this machine may be wrong, and wishes are compared."""
     by = printable(shortened(getpass.getuser(), 100))
@@ -128,31 +128,17 @@ def _request(reason: str, ports: Ports) -> Request:
 
 
 def _end(run: Run, ports: Ports, *, wait: bool, as_json: bool) -> None:
-    if wait:
-        _follow(
-            lambda: ports.ledger.wanted(run.id),
-            as_json=as_json,
-            until=lambda now: now.is_settled,
-            seen=len(run.history) - 1,
-        )
-    elif as_json:
-        typer.echo(wire.as_text(run))
-    else:
-        typer.echo(f"{run.id} is {as_words(run.state)}. `dropforge show {run.id}` follows it.")
-
-
-def _follow(look: Callable[[], Run], *, as_json: bool, until: Callable[[Run], bool], seen: int = 0) -> None:
-    """Show each further step of a run as it comes."""
-    run = look()
-    seen = seen or len(run.history)
-    while True:
-        for step in run.history[seen:]:
-            if not as_json:
-                typer.echo(f"{step.at:%H:%M:%S}  {run.id}  {as_words(step.state)}")
-        seen = len(run.history)
-        if until(run):
+    """Say where a run stands; or stay until it is settled, showing each further step as it comes."""
+    seen = len(run.history) - 1
+    while wait:
+        for step in () if as_json else run.history[seen:]:
+            typer.echo(f"{step.at:%H:%M:%S}  {run.id}  {as_words(step.state)}")
+        if run.is_settled:
             break
+        seen = len(run.history)
         time.sleep(_LOOKS_EVERY)
-        run = look()
+        run = ports.ledger.wanted(run.id)
     if as_json:
         typer.echo(wire.as_text(run))
+    elif not wait:
+        typer.echo(f"{run.id} is {as_words(run.state)}. `dropforge show {run.id}` follows it.")

@@ -63,20 +63,25 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show a run, or the newest of a dataset: its state, history, job, model, endpoint and metrics."""
-    ledger = connect().ledger
-    found = ledger.load(run) or newest_of(run, ledger)
-    if found is None:
-        raise Missing(f"there is no run and no dataset {run}: `dropforge runs` lists them")
+    shown = run_named(run, connect().ledger)
     if as_json:
-        typer.echo(wire.as_text(found))
+        typer.echo(wire.as_text(shown))
     else:
-        console().print(_sheet(found))
+        console().print(_sheet(shown))
 
 
-def newest_of(dataset: str, ledger: Ledger) -> Run | None:
-    """The run of a dataset that was begun last; None where there is none."""
-    runs = [run for run in ledger.summaries() if run.dataset == dataset]
-    return ledger.load(max(runs, key=lambda run: run.started).id) if runs else None
+def run_named(named: str, ledger: Ledger) -> Run:
+    """The run of this id, or the one of this dataset that was begun last.
+
+    Raises:
+        Missing: There is neither.
+    """
+    run = ledger.load(named)
+    if run is None and (runs := [run for run in ledger.summaries() if run.dataset == named]):
+        run = ledger.load(max(runs, key=lambda run: run.started).id)
+    if run is None:
+        raise Missing(f"there is no run and no dataset {named}: `dropforge runs` lists them")
+    return run
 
 
 def _sheet(run: Run) -> Table:
