@@ -1,7 +1,8 @@
 """Aliases: which space a dataset's readers should use, and which spaces they have left.
 
 aliases/NAME.json the dataset's alias; every write is compare-and-swap on its generation
-retiring/RUN      there while the run's space awaits its end: its readers have left it, or never came
+retiring/RUN      there while the run's space awaits its end: its readers have left it, or never came; its metadata are the wish
+                  of a person, where that is why
 """
 
 from collections.abc import Callable, Iterator
@@ -11,23 +12,31 @@ from typing import NamedTuple, TypeVar
 
 from dropforge import wire
 from dropforge.domain.errors import Conflict, Contended, Missing
+from dropforge.domain.facts import Request
+from dropforge.domain.runs import Run
 from dropforge.domain.spaces import Alias, confirmed, moved, without_previous
 from dropforge.ledger import RETIRING
+from dropforge.logs import isolated
 from dropforge.ports import NEW, ObjectStore
 
 Changed = TypeVar("Changed", Alias, Alias | None)
 _ALIASES = "aliases/"
-_BY_HAND, _TOLD, _HASTE = "moved", "told", "at-once"  # keys of metadata
+_BY_HAND, _TOLD = "moved", "told"  # keys of metadata
 _TRIES = 8
 
 
 class Left(NamedTuple):
-    """A space without readers: its run's id, since when, the generation of the marker that says so, and its haste."""
+    """A space without readers: its run's id, since when, the generation of the marker that says so, whose wish it is."""
 
     run: str
     since: datetime
     generation: int
-    at_once: bool
+    request: Request | None
+
+    @property
+    def at_once(self) -> bool:
+        """Whether it is not kept for a rollback: a person wants it to go."""
+        return self.request is not None
 
 
 class Pointer(NamedTuple):
@@ -57,6 +66,11 @@ class Aliases:
         found = self._read(dataset)
         return found[0] if found else None
 
+    def lead_to(self, run: Run) -> bool:
+        """Whether its dataset's readers are pointed to a run's space, or can be pointed back to it."""
+        alias = self.of(run.dataset)
+        return alias is not None and run.id in {alias.run, alias.previous.run if alias.previous else ""}
+
     def move(self, to: Alias) -> Alias:
         """Point readers to a newly deployed space, unless a newer drop's is there; gives the alias as it stands.
 
@@ -70,9 +84,10 @@ class Aliases:
             with suppress(Missing):
                 self._state.annotate(_named(alias.dataset), {_TOLD: alias.request.at.isoformat()})
 
-    def leave(self, run_id: str, *, at_once: bool = False) -> None:
-        """Mark a space as having no readers any more; at once: it is not kept for a rollback."""
-        self._state.write(RETIRING + run_id, b"", replacing=None, metadata={_HASTE: "yes"} if at_once else None)
+    def leave(self, run_id: str, request: Request | None = None) -> None:
+        """Mark a space as having no readers any more; where a person wants it to go, it is not kept for a rollback."""
+        wish = wire.as_metadata(request) if request else None
+        self._state.write(RETIRING + run_id, b"", replacing=None, metadata=wish)
 
     def remove(self, dataset: str, run_id: str) -> None:
         """Point the readers of a dataset nowhere, if they are pointed to a run's space."""
@@ -127,10 +142,10 @@ class Aliases:
 
     def left(self) -> Iterator[Left]:
         """Every space that has no readers any more and is still there."""
-        return (
-            Left(file.name.removeprefix(RETIRING), file.updated, file.generation, _HASTE in file.metadata)
-            for file in self._state.list(RETIRING)
-        )
+        for file in self._state.list(RETIRING):
+            with isolated(object=file.name):
+                wish = wire.from_metadata(file.metadata, Request, file.name) if "by" in file.metadata else None
+                yield Left(file.name.removeprefix(RETIRING), file.updated, file.generation, wish)
 
     def keep(self, left: Left) -> None:
         """Say that a space has readers again, unless it was left anew meanwhile."""

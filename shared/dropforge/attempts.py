@@ -9,7 +9,7 @@ from dropforge.domain.facts import Request
 from dropforge.domain.runs import Run, State, Step
 from dropforge.domain.text import printable, shortened
 from dropforge.domain.versions import run_id_of
-from dropforge.ledger import Intent
+from dropforge.markers import Intent
 from dropforge.ports import ObjectStore
 from dropforge.progress import Progress
 

@@ -30,6 +30,7 @@ class _Lease:
     holder: str
     until: datetime
     done: bool = False
+    note: str = ""
 
 
 class Claims:
@@ -43,39 +44,33 @@ class Claims:
     def take(self, name: str, *, lasting: timedelta) -> Claimed:
         """Ask for a claim: MINE until it runs out, DONE when the work was finished, BUSY while another holds it."""
         lease = _Lease(secrets.token_hex(8), self._clock.now() + lasting)
-        try:
-            stored, replacing = self._read(name)
-        except Missing:
-            replacing = NEW
-        else:
+        replacing = NEW  # nobody has asked before, most often
+        for _ in range(2):
+            try:
+                self._held[name] = self._state.write(_path(name), wire.encode(lease), replacing=replacing)
+            except Conflict:
+                try:
+                    stored, replacing = self._read(name)
+                except Missing:  # taken and given back in between
+                    return Claimed.BUSY
+            else:
+                return Claimed.MINE
+            if stored.holder == lease.holder:  # it was one's own first try, whose answer was lost
+                self._held[name] = replacing
+                return Claimed.MINE
             if stored.done:
                 return Claimed.DONE
             if stored.until > self._clock.now():
                 return Claimed.BUSY
-        try:
-            self._held[name] = self._state.write(_path(name), wire.encode(lease), replacing=replacing)
-        except Conflict:
-            return self._refused(name, lease)
-        return Claimed.MINE
+        return Claimed.BUSY  # another took it first, when it had run out
 
-    def _refused(self, name: str, lease: _Lease) -> Claimed:
-        """Another took it first, or it was one's own first try, whose answer was lost."""
-        try:
-            stored, generation = self._read(name)
-        except Missing:  # taken and given back in between
-            return Claimed.BUSY
-        if stored.holder == lease.holder:
-            self._held[name] = generation
-            return Claimed.MINE
-        return Claimed.DONE if stored.done else Claimed.BUSY
-
-    def finish(self, name: str) -> None:
-        """Mark the work as done, whoever holds the claim by now: it is done.
+    def finish(self, name: str, *, note: str = "") -> None:
+        """Mark the work as done, whoever holds the claim by now: it is done. A note says what came of it.
 
         It is tried several times: a mark that is missing has the work done again.
         """
         self._held.pop(name, None)
-        done = wire.encode(_Lease("", self._clock.now(), done=True))
+        done = wire.encode(_Lease("", self._clock.now(), done=True, note=note))
         for left in reversed(range(_TRIES)):
             try:
                 self._state.write(_path(name), done, replacing=None)
@@ -84,6 +79,14 @@ class Claims:
                     raise
             else:
                 return
+
+    def note(self, name: str) -> str:
+        """What came of work that is done, as who finished it has noted.
+
+        Raises:
+            Missing: Nobody has asked for such a claim.
+        """
+        return self._read(name)[0].note
 
     def release(self, name: str) -> None:
         """Give one's own claim back undone, so that the next try need not wait for its end."""

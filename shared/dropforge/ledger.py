@@ -6,6 +6,7 @@
     said/NOTICE       a notice that was published and need not be again
     bookmarks/WORKER  where a worker ran out of time
     ticks/WORKER      the last tick that a worker has seen through
+    past/TIME/RUN     the line of a settled run, the newest first
     runs/RUN/         the run's own data: input/, output/, report.json
 
 A record carries what a list of runs shows as the object's metadata, so that listing a thousand runs is one call; a
@@ -15,7 +16,7 @@ marker carries how much of the run's history has been told, so that what is in f
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from dropforge import wire
@@ -23,68 +24,17 @@ from dropforge.domain.errors import Conflict, Contended, Missing
 from dropforge.domain.files import StoredFile
 from dropforge.domain.runs import Run, State
 from dropforge.domain.text import as_name, printable, shortened
+from dropforge.domain.versions import dataset_of
+from dropforge.history import History, Page, Summary
 from dropforge.logs import isolated
+from dropforge.markers import ACTIVE, Intent, Owed
 from dropforge.ports import NEW, ObjectStore
 
 RETIRING = "retiring/"
-_LEDGER, _ACTIVE, _INTAKE, _SAID, _BOOKMARKS = "ledger/", "active/", "intake/", "said/", "bookmarks/"
+_LEDGER, _INTAKE, _SAID, _BOOKMARKS = "ledger/", "intake/", "said/", "bookmarks/"
 _TICKS = "ticks/"
 _TRIES = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Intent:
-    """What an active run was begun for: enough to begin it again if nothing more came of it.
-
-    Attributes:
-        run: The run's id.
-        dataset: Its dataset.
-        since: When it was first begun.
-        generation: Of the marker that was read.
-    """
-
-    run: str
-    dataset: str
-    since: datetime
-    generation: int = NEW
-
-
-@dataclass(frozen=True, slots=True)
-class Owed:
-    """A run for which something is owed, as its marker says.
-
-    The marker is written after the record and may lag behind it: it says where to look, and decides nothing.
-
-    Attributes:
-        run: The run's id.
-        begun: When the run was begun.
-        touched: When the marker was last written.
-        told: How many steps of the run's history have been told.
-        state: The last of these; None before the first.
-        waits: Whether the run waits in this state for room to be submitted.
-        stops: Whether somebody asked for its end.
-    """
-
-    run: str
-    begun: datetime
-    touched: datetime
-    told: int
-    state: State | None
-    waits: bool = False
-    stops: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """A run in one line, for lists."""
-
-    id: str
-    dataset: str
-    state: State
-    started: datetime
-    updated: datetime
-    base: float | None = None
-    tuned: float | None = None
+_REMEMBERED = 1_000  # generations of records
 
 
 class Ledger:
@@ -92,6 +42,8 @@ class Ledger:
 
     def __init__(self, state: ObjectStore) -> None:
         self._state = state
+        self._history = History(state)
+        self._generations: dict[str, int] = {}  # by the token of the record that was read or written
 
     def load(self, run_id: str) -> Run | None:
         """The run as it stands; None when it was never recorded."""
@@ -122,7 +74,7 @@ class Ledger:
 
     def marked_at(self, run_id: str) -> datetime | None:
         """When a run was marked active, by the service's clock, which is the same for all; None when it is not marked."""
-        marker = self._find(_ACTIVE + run_id)
+        marker = self._find(ACTIVE + run_id)
         return marker.updated if marker else None
 
     def record(self, run: Run) -> tuple[Run, bool]:
@@ -146,11 +98,12 @@ class Ledger:
             self._mark(_intent(mine), replacing=None)
         return mine, True
 
-    def change(self, run_id: str, decide: Callable[[Run], Run]) -> Run:
+    def change(self, run_id: str, decide: Callable[[Run], Run], *, seen: Run | None = None) -> Run:
         """Change a run by compare-and-swap; a lost race is read and decided again.
 
         Args:
             run_id: Which run.
+            seen: As this ledger read or wrote it a moment ago: if it still stands, it need not be read again.
             decide: Gives the run as it should be; the same object when nothing is to be changed. It may be asked
                 several times, and raises what forbids the change.
 
@@ -158,14 +111,19 @@ class Ledger:
             Missing: The run was never recorded.
             Contended: Others kept winning.
         """
+        known = self._generations.get(seen.token) if seen else None
         for _ in range(_TRIES):
-            found = self._read(run_id)
+            found = (seen, known) if seen and known else self._read(run_id)
             if found is None:
                 raise Missing(f"run {run_id} is not in the ledger")
             stored, generation = found
             wanted = decide(stored)
             if wanted is stored:
+                if known:
+                    known = None  # what was seen may be out of date
+                    continue
                 return stored
+            known = None
             mine = _signed(wanted)
             try:
                 self._write(mine, generation)
@@ -182,9 +140,9 @@ class Ledger:
 
         A run without a marker has been told of, unless it is still in flight: its marker is then made again.
         """
-        marker = self._find(_ACTIVE + run.id)
+        marker = self._find(ACTIVE + run.id)
         if marker:
-            return _owed(marker).told
+            return Owed.of(marker).told
         if run.state is State.RETIRED:
             return len(run.history) - self._is_there(RETIRING + run.id)
         if run.is_settled:
@@ -220,13 +178,26 @@ class Ledger:
         self._note(run, {"stops": "yes"})
 
     def settle(self, run: Run) -> None:
-        """Say that nothing is owed for a settled run any more, unless it was taken up again meanwhile."""
-        kinds = (_ACTIVE, RETIRING) if run.state is State.RETIRED else (_ACTIVE,)
+        """Say that nothing is owed for a settled run any more, unless it was taken up again meanwhile.
+
+        Its line in the history is written first: a run is in flight, or past, or both for a moment.
+
+        Raises:
+            Contended: Others kept writing that line.
+        """
+        kinds = (ACTIVE, RETIRING) if run.state is State.RETIRED else (ACTIVE,)
         markers = [marker for kind in kinds if (marker := self._find(kind + run.id))]
-        now = self.load(run.id)
-        if now and now.history == run.history:
-            for marker in markers:  # one that is made from now on is another's
-                self._state.delete(marker.name, generation=marker.generation)
+        line = None  # most runs are settled once
+        for _ in range(_TRIES):
+            now = self.load(run.id)
+            if now is None or now.history != run.history:
+                return
+            if self._history.note(now, line):
+                for marker in markers:  # one that is made from now on is another's
+                    self._state.delete(marker.name, generation=marker.generation)
+                return
+            line = self._history.line_of(run)
+        raise Contended(f"the line of run {run.id} was written by others {_TRIES} times in a row")
 
     def settle_left(self, run: Run) -> None:
         """Remove a marker that was left on a settled run, unless the run has been taken up again meanwhile."""
@@ -237,33 +208,59 @@ class Ledger:
 
     def forget(self, intent: Intent) -> None:
         """Remove the marker of a run that was begun and never recorded, unless it has been recorded meanwhile."""
-        self._state.delete(_ACTIVE + intent.run, generation=intent.generation)
+        self._state.delete(ACTIVE + intent.run, generation=intent.generation)
         if recorded := self.load(intent.run):  # settled or not: its recorder may have been cut off before it told
             self.begin(_intent(recorded))
 
     def active(self) -> Iterator[Owed]:
         """Every run for which something is owed. Its cost follows the work in flight, not the history."""
-        return map(_owed, self._state.list(_ACTIVE))
+        return map(Owed.of, self._state.list(ACTIVE))
 
     def intent(self, run_id: str) -> Intent | None:
         """What an active run was begun for; None when it is active no more."""
         try:
-            data, generation = self._state.read(_ACTIVE + run_id)
+            data, generation = self._state.read(ACTIVE + run_id)
         except Missing:
             return None
-        return replace(wire.decode(data, Intent, f"{_ACTIVE}{run_id}"), generation=generation)
+        return replace(wire.decode(data, Intent, f"{ACTIVE}{run_id}"), generation=generation)
+
+    # Lists, from listings alone
+
+    def in_flight(self) -> Iterator[Summary]:
+        """Every run for which something is owed, in one line, in the order of ids."""
+        for owed in self.active():
+            state = owed.state or State.VALIDATING
+            yield Summary(owed.run, dataset_of(owed.run), state, owed.begun, owed.touched)
+
+    def past(self, *, behind: str = "", most: int) -> Page:
+        """A page of settled runs, the one that began last first. One call, however many there are."""
+        return self._history.page(behind=behind, most=most)
+
+    def of_dataset(self, dataset: str) -> list[Summary]:
+        """Every recorded run of a dataset in one line, the one that began last first."""
+        found = (run for run in self._summaries(f"{_LEDGER}{dataset}-") if run.dataset == dataset)
+        return sorted(found, key=lambda run: run.started, reverse=True)
 
     def summaries(self) -> Iterator[Summary]:
-        """Every recorded run in one line, from the listing alone, in the order of ids."""
-        for file in self._state.list(_LEDGER):
+        """Every recorded run in one line, in the order of ids. Its cost follows the history."""
+        return self._summaries(_LEDGER)
+
+    def _summaries(self, prefix: str) -> Iterator[Summary]:
+        for file in self._state.list(prefix):
             with isolated(object=file.name):
                 yield wire.from_metadata(file.metadata, Summary, file.name)
 
     # Intake
 
-    def note_intake(self, dataset: str, drop: str) -> None:
-        """Remember that this drop of a dataset needs no further look."""
-        self._state.write(_INTAKE + as_name(dataset), drop.encode(), replacing=None, metadata={"drop": drop})
+    def note_intake(self, dataset: str, drop: str, run: str = "") -> None:
+        """Remember that this drop of a dataset needs no further look, and which run came of it, if any."""
+        noted = {"drop": drop} | ({"run": run} if run else {})
+        self._state.write(_INTAKE + as_name(dataset), drop.encode(), replacing=None, metadata=noted)
+
+    def taken_in(self, dataset: str) -> tuple[str, str]:
+        """The drop of a dataset that was last taken in, and the run that came of it; empty where that is not known."""
+        found = self._find(_INTAKE + as_name(dataset))
+        return (found.metadata.get("drop", ""), found.metadata.get("run", "")) if found else ("", "")
 
     def intakes(self) -> dict[str, str]:
         """For every dataset, named `as_name`, the drop that was last taken in."""
@@ -315,11 +312,11 @@ class Ledger:
 
     def _mark(self, intent: Intent, *, replacing: int | None, noting: Mapping[str, str] | None = None) -> int:
         metadata = {"begun": intent.since.isoformat(), **(noting or {})}
-        return self._state.write(_ACTIVE + intent.run, wire.encode(intent), replacing=replacing, metadata=metadata)
+        return self._state.write(ACTIVE + intent.run, wire.encode(intent), replacing=replacing, metadata=metadata)
 
     def _note(self, run: Run, noting: Mapping[str, str]) -> None:
         try:
-            self._state.annotate(_ACTIVE + run.id, noting)
+            self._state.annotate(ACTIVE + run.id, noting)
         except Missing:  # settled meanwhile, so told to its end
             return
 
@@ -334,33 +331,19 @@ class Ledger:
             data, generation = self._state.read(_name(run_id))
         except Missing:
             return None
-        return wire.decode(data, Run, _name(run_id)), generation
+        run = wire.decode(data, Run, _name(run_id))
+        self._remember(run, generation)
+        return run, generation
 
     def _write(self, run: Run, replacing: int) -> None:
-        judged = run.judgement
-        summary = Summary(
-            run.id,
-            run.dataset,
-            run.state,
-            run.started,
-            run.updated,
-            judged.base if judged else None,
-            judged.tuned if judged else None,
-        )
-        self._state.write(_name(run.id), wire.encode(run), replacing=replacing, metadata=wire.as_metadata(summary))
+        metadata = wire.as_metadata(Summary.of(run))
+        written = self._state.write(_name(run.id), wire.encode(run), replacing=replacing, metadata=metadata)
+        self._remember(run, written)
 
-
-def _owed(marker: StoredFile) -> Owed:
-    """What a marker says; one that cannot be read says nothing, and its run is looked at whole."""
-    noted = marker.metadata
-    try:
-        begun = datetime.fromisoformat(noted["begun"])
-        told = int(noted.get("told", "0"))
-        state = State(noted["state"]) if "state" in noted else None
-    except (KeyError, ValueError):
-        begun, told, state = marker.updated, 0, None
-    waits = state is not None and noted.get("waits") == state.value
-    return Owed(marker.name.removeprefix(_ACTIVE), begun, marker.updated, told, state, waits, "stops" in noted)
+    def _remember(self, run: Run, generation: int) -> None:
+        self._generations[run.token] = generation
+        while len(self._generations) > _REMEMBERED:
+            self._generations.pop(next(iter(self._generations)), None)
 
 
 def _all_told(run: Run) -> dict[str, str]:

@@ -109,7 +109,7 @@ class Orders:
                 reason=reason, since=self.progress.clock.now(), sentence=printable(shortened(sentence, 500))
             )
             self.progress.ledger.change(
-                run.id, lambda now: replace(now, waiting=waiting) if now.state is State.VALIDATED else now
+                run.id, lambda now: replace(now, waiting=waiting) if now.state is State.VALIDATED else now, seen=run
             )
         return deferred(f"no room yet ({reason}): the watcher submits it", run.id)
 

@@ -60,6 +60,19 @@ class ObjectStore(Reader, Protocol):
         """The bucket's name."""
         ...
 
+    def page(self, prefix: str, *, after: str = "", most: int) -> Sequence[StoredFile]:
+        """The first live objects of a prefix behind a name, in the order of names, in one call.
+
+        Args:
+            prefix: How their names begin.
+            after: A name, whether it is there or not; without one, from the first on.
+            most: How many at most, up to 999.
+
+        Raises:
+            Unavailable: The service did not answer.
+        """
+        ...
+
     def read(self, name: str) -> tuple[bytes, int]:
         """A small object's content and generation.
 
@@ -85,6 +98,25 @@ class ObjectStore(Reader, Protocol):
             Conflict: Another generation is live. It may be one's own: the client repeats a write whose answer was
                 lost. Compare a token in the content.
             Unavailable: The service did not answer; the write may have happened.
+        """
+        ...
+
+    def upload(self, name: str, content: BinaryIO, *, size: int, crc32c: str, replacing: int) -> int:
+        """Store an object of any size from a stream that can be wound back, whole or not at all.
+
+        Args:
+            name: The object's name.
+            content: Its content, from where the stream stands.
+            size: Bytes.
+            crc32c: The checksum that they must have, as `StoredFile` has it.
+            replacing: As `write` takes it.
+
+        Returns:
+            The new generation.
+
+        Raises:
+            Refused: The stream holds fewer bytes, or others.
+            Conflict, Unavailable: As `write`.
         """
         ...
 
@@ -181,8 +213,8 @@ class Tuner(Protocol):
         """The resource name of the job of an order's id, whether it exists or not."""
         ...
 
-    def states(self, since: datetime) -> Mapping[str, JobState]:
-        """The state of every job of ours that was created since then, by its order's id, in a few calls.
+    def unfinished(self) -> Mapping[str, JobState]:
+        """The state of every job of ours that has not ended, by its order's id: a call for each hundred of them.
 
         Raises:
             Unavailable: The service did not answer.
@@ -266,11 +298,16 @@ class ModelHost(Protocol):
         """
         ...
 
-    def discard(self, endpoint: str, deployed_model: str) -> None:
+    def discard(self, endpoint: str, deployed_model: str, *, made_since: datetime | None = None) -> None:
         """Take the model off the endpoint and have the endpoint removed, as far as they are there.
 
         Asked again until it returns: each call takes the next step that is possible. Then nothing bills any more,
         and the empty endpoint is gone, or on its way.
+
+        Args:
+            endpoint: Its resource name.
+            deployed_model: The model's id there.
+            made_since: An endpoint that is older stays as it is, without a word.
 
         Raises:
             Unavailable: Not done yet.
@@ -306,6 +343,19 @@ class ModelHost(Protocol):
         ...
 
 
+class Doorkeeper(Protocol):
+    """Knows who stands at the console's door."""
+
+    def who(self, headers: Mapping[str, str]) -> str:
+        """The address of whom a request comes from, by its headers, whose names are in small letters.
+
+        Raises:
+            NotPermitted: They do not say, or not so that it could be believed.
+            Unavailable: It cannot be found out now.
+        """
+        ...
+
+
 class Notifier(Protocol):
     """Tells people."""
 
@@ -314,6 +364,20 @@ class Notifier(Protocol):
 
         Raises:
             Refused: It will never be accepted like this.
+            Unavailable: Not accepted now, or nobody knows.
+        """
+        ...
+
+
+class Webhook(Protocol):
+    """Tells a program of somebody else's."""
+
+    def send(self, event: Event, text: str) -> None:
+        """Deliver an event, signed, and what people would be told of it; back when the other side has accepted it.
+
+        Raises:
+            Refused: It will never be accepted like this.
+            Misconfigured: Whoever is there wants none, or wants them elsewhere.
             Unavailable: Not accepted now, or nobody knows.
         """
         ...

@@ -51,7 +51,7 @@ class Progress:
                 return now
             return advance(now, to, at=self.clock.now(), function=function, event=event, **facts)
 
-        stands = self.ledger.change(run.id, decide)
+        stands = self.ledger.change(run.id, decide, seen=run)
         if stands is stood[0]:
             self.catch_up(stands)
         else:

@@ -1,14 +1,17 @@
 """Every object store keeps the same promises: in memory, and Google's client against the local server."""
 
+import base64
+from io import BytesIO
 from itertools import count
 
+import google_crc32c
 import pytest
 from support.servers import running
 from support.storage import StorageServer
 
 from dropforge.adapters.google.storage import CloudStorage
 from dropforge.adapters.memory import ManualClock, MemoryDisk, MemoryStore
-from dropforge.domain.errors import Conflict, Missing
+from dropforge.domain.errors import Conflict, Missing, Refused
 from dropforge.ports import NEW
 
 NAMES = count()
@@ -41,6 +44,11 @@ def prefix():
     return f"test-{next(NAMES)}/"
 
 
+def checksum(data):
+    """As a stored file has it."""
+    return base64.b64encode(google_crc32c.value(data).to_bytes(4, "big")).decode()
+
+
 class TestObjectStore:
     def test_what_was_written_is_read(self, store, prefix):
         generation = store.write(prefix + "a", b"content", replacing=None)
@@ -49,6 +57,30 @@ class TestObjectStore:
     def test_what_is_not_there_is_missing(self, store, prefix):
         with pytest.raises(Missing):
             store.read(prefix + "a")
+
+    @pytest.mark.parametrize("size", [0, 9, 20_000_000], ids=["empty", "small", "in pieces"])
+    def test_a_stream_is_stored_whole(self, store, prefix, size):
+        data = bytes(range(256)) * (size // 256 + 1)
+        generation = store.upload(prefix + "a", BytesIO(data), size=size, crc32c=checksum(data[:size]), replacing=NEW)
+        [file] = store.list(prefix)
+        assert (file.generation, file.size, file.crc32c) == (generation, size, checksum(data[:size]))
+        assert store.read(prefix + "a") == (data[:size], generation)
+
+    @pytest.mark.parametrize("size", [9, 20_000_000], ids=["small", "in pieces"])
+    def test_a_stream_of_fewer_or_other_bytes_is_refused_and_what_was_there_stays(self, store, prefix, size):
+        before = store.write(prefix + "a", b"before", replacing=NEW)
+        for data in (b"x" * (size - 1), b"y" * size):
+            with pytest.raises(Refused):
+                store.upload(prefix + "a", BytesIO(data), size=size, crc32c=checksum(b"x" * size), replacing=before)
+        assert store.read(prefix + "a") == (b"before", before)
+
+    def test_a_stream_replaces_only_the_generation_that_it_names(self, store, prefix):
+        first = store.write(prefix + "a", b"1", replacing=NEW)
+        for replacing in (NEW, first - 1):
+            with pytest.raises(Conflict):
+                store.upload(prefix + "a", BytesIO(b"2"), size=1, crc32c=checksum(b"2"), replacing=replacing)
+        store.upload(prefix + "a", BytesIO(b"2"), size=1, crc32c=checksum(b"2"), replacing=first)
+        assert store.read(prefix + "a")[0] == b"2"
 
     def test_a_listing_tells_of_every_object_in_order(self, store, prefix):
         generations = {
@@ -68,6 +100,19 @@ class TestObjectStore:
         for number in range(1005):
             store.write(f"{prefix}{number:04}", b"", replacing=None)
         assert len(list(store.list(prefix))) == 1005
+
+    def test_a_page_goes_on_behind_a_name(self, store, prefix):
+        for name in ("a", "b", "c", "d"):
+            store.write(prefix + name, b"", replacing=None, metadata={"k": name})
+
+        def page(**which):
+            return [file.metadata["k"] for file in store.page(prefix, **which)]
+
+        assert page(most=2) == ["a", "b"]
+        assert page(after=prefix + "b", most=2) == ["c", "d"]
+        assert page(after=prefix + "b-is-not-there", most=1) == ["c"]
+        assert page(after=prefix + "d", most=2) == []
+        assert page(after="", most=9) == ["a", "b", "c", "d"]
 
     def test_an_object_is_created_once(self, store, prefix):
         store.write(prefix + "a", b"first", replacing=NEW)

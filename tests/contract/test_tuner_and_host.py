@@ -1,8 +1,9 @@
 """A tuner and a host of models keep the same promises: in memory, and Google's clients against the local Vertex AI."""
 
 import time
+from contextlib import nullcontext
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import count
 
 import pytest
@@ -34,6 +35,10 @@ class InMemory:
     def let_pass(self, job):
         self.tuner.end(job, JobState.SUCCEEDED)
 
+    def held(self, _):
+        """Nothing ends by itself."""
+        return nullcontext()
+
 
 class OverVertex:
     def __init__(self, url) -> None:
@@ -42,6 +47,10 @@ class OverVertex:
 
     def let_pass(self, job):
         """Time passes by itself."""
+
+    def held(self, order):
+        """Keep a job from its end."""
+        return faults(self.url, {"task.text-embedding-trainer": ["pause"]}, of=order.id)
 
 
 @pytest.fixture(scope="module")
@@ -121,18 +130,16 @@ class TestTuner:
         with pytest.raises(Missing):
             world.tuner.look("projects/p/locations/us-central1/pipelineJobs/nobody")
 
-    def test_the_jobs_of_ours_are_listed_with_their_states(self, world, order):
-        began = datetime.now(UTC)
-        mine = replace(order, id=f"{order.id}-a2")
-        world.tuner.submit(mine)
+    def test_the_jobs_of_ours_that_have_not_ended_are_listed_with_their_states(self, world, order):
         finished(world, order)
-        world.tuner.submit(replace(order, id=f"{order.id}-a3", labels={"managed-by": "hand"}))
-        states = world.tuner.states(began - timedelta(minutes=10))
-        assert states[order.id] is JobState.SUCCEEDED
-        assert mine.id in states
-        if isinstance(world, OverVertex):
-            assert f"{order.id}-a3" not in states
-            assert world.tuner.states(datetime.now(UTC) + timedelta(minutes=10)) == {}
+        world.tuner.submit(replace(order, id=f"{order.id}-a2", labels={"managed-by": "hand"}))
+        under_way = ordered()
+        with world.held(under_way):
+            job = world.tuner.submit(under_way)
+            unfinished = world.tuner.unfinished()
+            assert unfinished[under_way.id] in {JobState.WAITING, JobState.RUNNING, JobState.PAUSED}
+            assert unfinished.keys().isdisjoint({order.id, f"{order.id}-a2"})
+            world.tuner.cancel(job)
 
     def test_a_finished_job_names_its_model(self, world, order):
         assert "/models/" in finished(world, order).tuned.model
@@ -159,7 +166,10 @@ class TestHost:
         assert len(vectors) == 2
         assert len({len(vector) for vector in vectors}) == 1
 
-        eventually(lambda: _discarded(host, endpoint, deployed), seconds=PATIENCE)
+        [created] = [found.created for found in host.endpoints() if found.run == run_id]
+        host.discard(endpoint, deployed, made_since=created + timedelta(seconds=1))
+        assert host.serves(endpoint, deployed) is True, "it is older than that"
+        eventually(lambda: _discarded(host, endpoint, deployed, made_since=created), seconds=PATIENCE)
         eventually(lambda: _is_gone(host, endpoint, deployed), seconds=PATIENCE)
         host.discard(endpoint, deployed)
 
@@ -340,9 +350,9 @@ def counted(vertex, method):
     return faults(vertex.url, {method: ["delay-for-0.001s x*"]}, everyone=True)
 
 
-def _discarded(host, endpoint, deployed):
+def _discarded(host, endpoint, deployed, made_since):
     try:
-        host.discard(endpoint, deployed)
+        host.discard(endpoint, deployed, made_since=made_since)
     except Unavailable:
         return False
     return True

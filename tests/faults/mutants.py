@@ -25,6 +25,7 @@ class Mutant:
 SIMULATED = ("tests/faults/test_simulated.py",)
 FLOW = ("tests/unit/test_flow.py",)
 SWEEP = ("tests/unit/test_sweep.py",)
+LOST = ("tests/unit/test_lost_ledger.py",)
 LEDGER = ("tests/unit/test_ledger.py",)
 BUDGET = ("tests/unit/test_budget.py",)
 HELD_UP = ("tests/faults/test_held_up.py",)
@@ -145,6 +146,24 @@ MUTANTS = (
         ),
     ),
     Mutant(
+        "an old line of the history over a newer one",
+        (Replacement("history", "replacing=line.generation if line else NEW", "replacing=None"),),
+        LEDGER,
+    ),
+    Mutant(
+        "the marker removed before the history has its line",
+        (
+            Replacement(
+                "ledger",
+                "            if self._history.note(now, line):\n",
+                "            for marker in markers:\n"
+                "                self._state.delete(marker.name, generation=marker.generation)\n"
+                "            if self._history.note(now, line):\n",
+            ),
+        ),
+        LEDGER,
+    ),
+    Mutant(
         "ticked off before published",
         (
             Replacement(
@@ -249,8 +268,8 @@ MUTANTS = (
         (
             Replacement(
                 "workers.rollout",
-                "        self.host.discard(serving.endpoint, serving.deployed_model)\n        self.progress.reach(run, to,",
-                "        self.progress.reach(run, to,",
+                "        if not self.aliases.lead_to(run):\n",
+                "        if False:\n",
             ),
         ),
     ),
@@ -279,6 +298,7 @@ MUTANTS = (
     Mutant(
         "approve without a marker",
         (Replacement("progress", "        self.ledger.reopen(run)\n", ""),),
+        ("tests/faults/test_single_faults.py::test_any_call_fails[calm-approved-once-before-everything ends]",),
     ),
     Mutant(
         "a rollback that tells nobody",
@@ -292,6 +312,7 @@ MUTANTS = (
     Mutant(
         "a rollback that is repeated undoes itself",
         (Replacement("actions.rollback", "is_cut_off = not to and aliases.is_untold(dataset)", "is_cut_off = False"),),
+        ("tests/faults/test_single_faults.py::test_any_call_fails[calm-rolled-back-before-wishes come true]",),
     ),
     Mutant(
         "a rollback told anew says something else",
@@ -340,10 +361,15 @@ MUTANTS = (
         (
             Replacement(
                 "workers.sweep",
-                "        if run and endpoint.name == self.host.endpoint(run.id):",
-                "        if run and run.serving and endpoint.name == self.host.endpoint(run.id):",
+                "        if run and endpoint.name == self.host.endpoint(run.id) and",
+                "        if run and run.serving and endpoint.name == self.host.endpoint(run.id) and",
             ),
         ),
         SIMULATED,
+    ),
+    Mutant(
+        "an endpoint of a record that was lost is removed",
+        (Replacement("workers.sweep", "endpoint.created >= endpoint_since(run) and ", ""),),
+        LOST,
     ),
 )

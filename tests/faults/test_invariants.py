@@ -24,6 +24,7 @@ from dropforge.domain.events import TuningSubmitted
 from dropforge.domain.facts import Request
 from dropforge.domain.runs import State
 from dropforge.domain.spaces import alias_of
+from dropforge.history import History
 from dropforge.ledger import Ledger
 from dropforge.workers.rollout import Rollout
 
@@ -54,7 +55,7 @@ class EagerVertex(Vertex):
 class ClingingVertex(Vertex):
     """Says that an endpoint is gone, and keeps it."""
 
-    def discard(self, endpoint, deployed_model):
+    def discard(self, endpoint, deployed_model, *, made_since=None):
         """Do nothing."""
 
 
@@ -178,6 +179,12 @@ def test_a_lost_write_is_noticed(monkeypatch):
     assert "history only grows" in broken({}, STORM, CROWDED)
 
 
+def test_a_line_of_the_history_that_is_out_of_date_is_noticed(monkeypatch):
+    note = History.note
+    monkeypatch.setattr(History, "note", lambda self, run, line: line is not None or note(self, run, line))
+    assert broken({}, nature=SCENARIOS["calm-retired"].nature) == {"the history says what became of it"}
+
+
 def test_an_attempt_that_nobody_asked_for_is_noticed():
     assert "one job a version" in broken({"vertex_type": RestlessVertex}, nature=replace(CALM, ends=Ending.FAILED))
 
@@ -204,9 +211,9 @@ def test_a_cap_that_nobody_keeps_is_noticed(monkeypatch):
 def test_a_model_that_readers_use_before_the_gate_has_spoken_is_noticed(monkeypatch):
     measuring = Rollout._measuring
 
-    def hasty(self, run, serving):
+    def hasty(self, run, serving, read):
         self.aliases.move(alias_of(run))
-        return measuring(self, run, serving)
+        return measuring(self, run, serving, read)
 
     monkeypatch.setattr(Rollout, "_measuring", hasty)
     assert "readers find what they should" in broken({}, nature=CALM)
@@ -218,8 +225,8 @@ def test_readers_whose_space_is_taken_away_are_noticed(monkeypatch):
 
 
 def test_readers_who_are_pointed_nowhere_are_noticed(monkeypatch):
-    def leave(run_id, *, even_current, aliases, progress):
-        return retire.leave(run_id, even_current=True, aliases=aliases, progress=progress)
+    def leave(run_id, request, *, even_current, aliases, progress):
+        return retire.leave(run_id, request, even_current=True, aliases=aliases, progress=progress)
 
     monkeypatch.setattr(wishes, "leave", leave)
     asks = ((Asked(Kind.RETIRE, State.DEPLOYED, (5, 30)),),)

@@ -68,7 +68,7 @@ class World(bootstrap.Ports):
         self.state = MemoryStore(disk, "state")
         self.bus = MemoryBus()
         self.tuner = MemoryTuner()
-        self.host = MemoryHost()
+        self.host = MemoryHost(clock=clock)
         self.notifier = MemoryNotifier()
         self.undelivered = Undelivered()
         self.outcomes: list[Outcome] = []

@@ -15,6 +15,7 @@ from dropforge.domain import events
 from dropforge.domain.errors import Exhausted, Missing, NotAllowed, Unavailable
 from dropforge.domain.facts import Fault, Request
 from dropforge.domain.jobs import JobState
+from dropforge.domain.messages import message_of
 from dropforge.domain.runs import State
 from dropforge.domain.spaces import alias_of
 
@@ -274,7 +275,7 @@ class TestApprove:
         run_id = withheld(world)
         change = world.ledger.change
 
-        def cut_off(*_):
+        def cut_off(*_, **__):
             raise Unavailable("the machine went away")
 
         world.ledger.change = cut_off
@@ -454,7 +455,7 @@ class TestWhatIsNotServed:
     def test_one_who_is_late_with_undeploying_does_not_meet_what_was_approved_since(self, world):
         first, _ = renewed(world)
         before = world.ledger.load(first).serving
-        leave(first, even_current=False, aliases=world.aliases, progress=world.progress)
+        leave(first, asked(world), even_current=False, aliases=world.aliases, progress=world.progress)
         for _ in range(3):
             world.sweep()
         approve(first, asked(world), host=world.host, progress=world.progress)
@@ -475,7 +476,7 @@ class TestWhatIsNotServed:
             for _ in range(2):
                 world.watch()
             assert world.ledger.load(to.run).state is State.DEPLOYED
-            leave(to.run, even_current=True, aliases=world.aliases, progress=world.progress)
+            leave(to.run, asked(world), even_current=True, aliases=world.aliases, progress=world.progress)
             for _ in range(3):
                 world.sweep()
             return move(to)
@@ -499,8 +500,10 @@ class TestClocks:
 
 
 class TestRetire:
-    def gone(self, world, run_id, *, even_current=False):
-        left = leave(run_id, even_current=even_current, aliases=world.aliases, progress=world.progress)
+    def gone(self, world, run_id, reason="", *, even_current=False):
+        left = leave(
+            run_id, asked(world, reason), even_current=even_current, aliases=world.aliases, progress=world.progress
+        )
         for _ in range(3):
             try:
                 return retire(
@@ -532,10 +535,45 @@ class TestRetire:
 
     def test_one_that_was_cut_off_is_brought_to_its_end_by_the_next_sweep(self, world):
         first, _ = renewed(world)
-        leave(first, even_current=False, aliases=world.aliases, progress=world.progress)
+        leave(first, asked(world), even_current=False, aliases=world.aliases, progress=world.progress)
         for _ in range(3):
             world.sweep()
         assert world.ledger.load(first).state is State.RETIRED
+
+    def told(self, world):
+        """What the world and people are told of retirements."""
+        for event in world.published(events.SpaceRetired):
+            facts = dict(message_of(event).facts)
+            yield (event.by, event.reason), (facts.get("By", ""), facts.get("Why", ""))
+
+    def test_who_asked_for_it_and_why_is_on_record_and_told(self, world):
+        first, _ = renewed(world)
+        self.gone(world, first, "too dear")
+        asked_for = world.ledger.load(first).retirement
+        assert (asked_for.by, asked_for.reason) == ("ann", "too dear")
+        assert list(self.told(world)) == [(("ann", "too dear"), ("ann", "too dear"))]
+
+    def test_also_where_it_was_cut_off_and_the_sweep_did_it(self, world):
+        first, _ = renewed(world)
+        leave(first, asked(world, "zu teuer: 5 €"), even_current=False, aliases=world.aliases, progress=world.progress)
+        for _ in range(3):
+            world.sweep()
+        assert list(self.told(world)) == [(("ann", "zu teuer: 5 €"), ("ann", "zu teuer: 5 €"))]
+
+    def test_where_nobody_asked_for_it_nobody_is_named(self, world):
+        first, second = renewed(world)
+        self.gone(world, first, "too dear")
+        world.clock.advance(60)
+        approve(first, asked(world), host=world.host, progress=world.progress)
+        for _ in range(4):
+            world.watch()
+        assert world.ledger.load(first).retirement is None
+        rollback("topics", second, asked(world), aliases=world.aliases, host=world.host, progress=world.progress)
+        for _ in range(3):
+            world.clock.advance(25 * 3600)
+            world.sweep()
+        assert world.ledger.load(first).state is State.RETIRED
+        assert [told for told, _ in self.told(world)] == [("ann", "too dear"), ("", "")]
 
     def test_a_retired_model_can_be_approved_again(self, world):
         first, second = renewed(world)

@@ -14,7 +14,8 @@ from dropforge.domain.jobs import Machines
 from dropforge.domain.plan import Pace, Prices, estimate
 from dropforge.domain.runs import State
 from dropforge.domain.tuning import Tuning
-from dropforge.ledger import Intent, Ledger
+from dropforge.ledger import Ledger
+from dropforge.markers import Intent
 from dropforge.settings import ServingMachines
 
 TABLE = Prices(currency="USD", hourly={"n1-standard-16": 1.0, "NVIDIA_TESLA_V100": 2.5})

@@ -372,6 +372,25 @@ def test_a_bug_in_one_run_does_not_keep_the_watcher_from_the_next(world):
     assert states == {"alpha": State.SUBMITTED, "beta": State.DEPLOYING}
 
 
+def test_only_a_job_that_begins_or_ends_is_looked_at_by_itself(world):
+    for dataset_name in ("alpha", "beta", "gamma"):
+        world.land(world.put(dataset_name, dataset()))
+    world.react()
+    look, looked_at = world.tuner.look, []
+    world.tuner.look = lambda job: looked_at.append(job) or look(job)
+    world.watch()
+    assert looked_at == []
+    world.finish_jobs(JobState.RUNNING)
+    for _ in range(3):
+        world.watch()
+    assert len(looked_at) == 3
+    [beta] = [job for job in world.tuner.jobs if "beta" in job]
+    world.tuner.end(beta, JobState.FAILED)
+    for _ in range(3):
+        world.watch()
+    assert looked_at[3:] == [beta]
+
+
 def test_a_manifest_of_some_files_completes_nothing(world):
     world.put("topics", {"corpus.jsonl": dataset()["corpus.jsonl"]})
     [file] = world.drop.list("datasets/topics/")

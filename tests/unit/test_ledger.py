@@ -12,9 +12,10 @@ from support.world import World
 from dropforge.aliases import Aliases
 from dropforge.claims import Claimed, Claims
 from dropforge.domain.errors import Conflict, Contended, Missing, Unavailable, Unreadable
-from dropforge.domain.runs import State, advance
+from dropforge.domain.runs import State, Step, advance
 from dropforge.domain.spaces import Alias
-from dropforge.ledger import Intent, Ledger
+from dropforge.ledger import Ledger
+from dropforge.markers import Intent
 from dropforge.workers.notify import notify
 
 
@@ -118,6 +119,71 @@ def test_a_list_of_runs_reads_no_run(world):
     world.state.read = None
     [summary] = world.ledger.summaries()
     assert (summary.id, summary.state, summary.base) == (validated().id, State.VALIDATED, None)
+
+
+class TestHistory:
+    @staticmethod
+    def settled(world, number, state=State.REJECTED):
+        step = Step(state=State.VALIDATING, at=MOMENT + timedelta(minutes=number), function="test", event="e")
+        begun = replace(validated(f"topics-{number:012x}"), state=State.VALIDATING, history=(step,), dropped_at=step.at)
+        run = advance(begun, state, at=step.at + timedelta(seconds=1), function="test", event="e")
+        world.ledger.begin(Intent(run.id, run.dataset, run.started))
+        world.ledger.record(run)
+        world.ledger.settle(run)
+        return run
+
+    def test_it_is_paged_through_from_the_newest_without_reading_a_run(self, world):
+        runs = [self.settled(world, number).id for number in range(5)]
+        world.state.read = None
+        first = world.ledger.past(most=2)
+        assert [run.id for run in first.runs] == runs[:2:-1]
+        second = world.ledger.past(behind=first.rest, most=2)
+        assert [run.id for run in second.runs] == [runs[2], runs[1]]
+        assert [run.id for run in world.ledger.past(behind=second.rest, most=2).runs] == runs[:1]
+        assert world.ledger.past(behind=second.rest, most=2).rest == ""
+
+    def test_a_run_in_flight_is_no_part_of_it(self, world):
+        run = validated()
+        world.ledger.record(run)
+        world.ledger.note_told(run, first=True)
+        [listed] = world.ledger.in_flight()
+        assert (listed.id, listed.dataset, listed.state) == (run.id, "topics", State.VALIDATED)
+        assert world.ledger.past(most=9).runs == []
+
+    def test_its_line_is_there_before_the_marker_goes(self, world):
+        world.state.delete = None
+        with pytest.raises(TypeError):
+            self.settled(world, 1)
+        assert len(world.ledger.past(most=9).runs) == len(list(world.ledger.in_flight())) == 1
+
+    def test_an_old_line_never_replaces_a_newer_one(self, world):
+        deployed = replace(validated(), state=State.DEPLOYED)
+        world.ledger.record(deployed)
+        write = world.state.write
+
+        def retired_meanwhile(name, data, **how):
+            if name.startswith("past/"):
+                world.state.write = write
+                world.ledger.change(
+                    deployed.id, lambda run: advance(run, State.RETIRED, at=MOMENT, function="test", event="e")
+                )
+                world.ledger.settle(world.ledger.load(deployed.id))
+            return write(name, data, **how)
+
+        world.state.write = retired_meanwhile
+        world.ledger.settle(deployed)
+        [line] = world.ledger.past(most=9).runs
+        assert line.state is State.RETIRED
+
+    def test_a_lost_answer_is_no_second_line(self, world):
+        Ledger(LosesAnswers(world.state)).record(replace(validated(), state=State.REJECTED))
+        Ledger(LosesAnswers(world.state)).settle(replace(validated(), state=State.REJECTED))
+        assert [run.state for run in world.ledger.past(most=9).runs] == [State.REJECTED]
+
+    def test_runs_of_a_dataset_are_told_from_those_whose_name_begins_alike(self, world):
+        world.ledger.record(validated())
+        world.ledger.record(replace(validated("topics-two-0123456789ab"), dataset="topics-two"))
+        assert [run.dataset for run in world.ledger.of_dataset("topics")] == ["topics"]
 
 
 def test_the_alias_moves_forward_only(world):

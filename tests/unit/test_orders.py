@@ -156,7 +156,7 @@ class TestQuotaInsideThePipeline:
         first = run_of(world, "alpha")
         change = world.ledger.change
 
-        def cut_off(*_):
+        def cut_off(*_, **__):
             world.ledger.change = change
             raise Exhausted("the machine went away")
 
@@ -188,7 +188,7 @@ def test_a_job_that_was_submitted_before_a_cap_was_lowered_is_adopted():
     world = world_with()
     change = world.ledger.change
 
-    def cut_off(*_):
+    def cut_off(*_, **__):
         raise Unavailable("the machine went away")
 
     world.ledger.change = cut_off

@@ -11,7 +11,7 @@ from dropforge.domain import events
 from dropforge.domain.errors import Exhausted, Unavailable
 from dropforge.domain.jobs import JobState
 from dropforge.domain.runs import STUCK_AFTER, State
-from dropforge.ledger import Intent
+from dropforge.markers import Intent
 from dropforge.workers.outcome import Outcome
 from dropforge.workers.sweep import sweep
 from dropforge.workers.watch import watch

@@ -21,7 +21,7 @@ from dropforge.domain.errors import Conflict, Foreign, Missing, Refused, Unavail
 from dropforge.domain.events import Event
 from dropforge.domain.facts import Fault, Tuned
 from dropforge.domain.files import StoredFile
-from dropforge.domain.jobs import DATASET_LABEL, ENDED, RUN_LABEL, JobState, Look, Order, is_placed_by
+from dropforge.domain.jobs import DATASET_LABEL, ENDED, MANAGED, RUN_LABEL, JobState, Look, Order, is_placed_by
 from dropforge.domain.messages import Message
 from dropforge.domain.probe import Text
 from dropforge.ports import NEW, Endpoint, Operation
@@ -82,6 +82,10 @@ class MemoryStore:
         """See `ObjectStore.list`."""
         return iter([self._objects[name].file for name in sorted(self._objects) if name.startswith(prefix)])
 
+    def page(self, prefix: str, *, after: str = "", most: int) -> Sequence[StoredFile]:
+        """See `ObjectStore.page`."""
+        return [file for file in self.list(prefix) if file.name > after][:most]
+
     def read(self, name: str) -> tuple[bytes, int]:
         """See `ObjectStore.read`."""
         found = self._objects.get(name)
@@ -98,18 +102,24 @@ class MemoryStore:
         there = self._objects.get(name)
         if replacing is not None and replacing != (there.file.generation if there else NEW):
             raise Conflict(f"gs://{self.bucket}/{name} is another generation than {replacing}")
-        checksum = base64.b64encode(google_crc32c.value(data).to_bytes(4, "big")).decode()
         file = StoredFile(
             bucket=self.bucket,
             name=name,
             generation=next(self._disk.generations),
             size=len(data),
-            crc32c=checksum,
+            crc32c=_checksum(data),
             updated=self._disk.clock.now(),
             metadata=dict(metadata or {}),
         )
         self._objects[name] = _Object(file, data)
         return file.generation
+
+    def upload(self, name: str, content: BinaryIO, *, size: int, crc32c: str, replacing: int) -> int:
+        """See `ObjectStore.upload`."""
+        data = content.read(size)
+        if len(data) < size or _checksum(data) != crc32c:
+            raise Refused(f"gs://{self.bucket}/{name} would have other bytes than it should")
+        return self.write(name, data, replacing=replacing)
 
     def annotate(self, name: str, metadata: Mapping[str, str]) -> None:
         """See `ObjectStore.annotate`."""
@@ -136,6 +146,10 @@ class MemoryStore:
         if found is None or found.file.generation != file.generation:
             raise Missing(f"{file.uri}#{file.generation} is gone")
         return found
+
+
+def _checksum(data: bytes) -> str:
+    return base64.b64encode(google_crc32c.value(data).to_bytes(4, "big")).decode()
 
 
 class MemoryBus:
@@ -189,9 +203,10 @@ class MemoryTuner:
         if self.look(job).state not in ENDED:
             self.looks[job] = Look(state=JobState.CANCELLED)
 
-    def states(self, since: datetime) -> Mapping[str, JobState]:
-        """See `Tuner.states`; there is no time here, so it is of all jobs."""
-        return {name.rpartition("/")[2]: look.state for name, look in self.looks.items() if since}
+    def unfinished(self) -> Mapping[str, JobState]:
+        """See `Tuner.unfinished`."""
+        states = ((self.jobs[name], look.state) for name, look in self.looks.items() if look.state not in ENDED)
+        return {order.id: state for order, state in states if order.labels.get(MANAGED[0]) == MANAGED[1]}
 
     def end(self, job: str, state: JobState, *, metrics: dict[str, float] | None = None) -> None:
         """End a job as it would end by itself."""
@@ -208,6 +223,7 @@ class MemoryTuner:
 @dataclass
 class _Endpoint:
     labels: Mapping[str, str]
+    created: datetime
     deployed: dict[str, str] = field(default_factory=dict)
 
 
@@ -221,6 +237,7 @@ class MemoryHost:
         fails: What every deployment ends with, if anything.
         wrong: Whether tuned models give the same vector for every text.
         overfits: Whether tuned models are right about the queries that they were trained on alone.
+        clock: Says when an endpoint is made.
     """
 
     _endpoints: dict[str, _Endpoint] = field(default_factory=dict)
@@ -229,6 +246,7 @@ class MemoryHost:
     fails: Fault | None = None
     wrong: bool = False
     overfits: bool = False
+    clock: ManualClock = field(default_factory=ManualClock)
 
     def endpoint(self, run_id: str) -> str:
         """See `ModelHost.endpoint`."""
@@ -241,15 +259,14 @@ class MemoryHost:
         name = self.endpoint(run_id)
         if name in self._endpoints:
             return ""
-        self._endpoints[name] = _Endpoint(labels)
+        self._endpoints[name] = _Endpoint(labels, self.clock.now())
         return self._start(name, None)
 
     def endpoints(self) -> Iterator[Endpoint]:
         """See `ModelHost.endpoints`."""
         for name, found in self._endpoints.items():
-            yield Endpoint(
-                name, found.labels.get(RUN_LABEL, ""), found.labels.get(DATASET_LABEL, ""), START, len(found.deployed)
-            )
+            run, dataset = found.labels.get(RUN_LABEL, ""), found.labels.get(DATASET_LABEL, "")
+            yield Endpoint(name, run, dataset, found.created, len(found.deployed))
 
     def deploy(self, endpoint: str, model: str, deployed_model: str, name: str) -> str:
         """See `ModelHost.deploy`."""
@@ -275,14 +292,16 @@ class MemoryHost:
         self.operations[name] = replace(found, done=True)
         return self.operations[name]
 
-    def discard(self, endpoint: str, deployed_model: str) -> None:
+    def discard(self, endpoint: str, deployed_model: str, *, made_since: datetime | None = None) -> None:
         """See `ModelHost.discard`: as with the service, emptying an endpoint and removing it are two steps."""
-        if endpoint in self._endpoints:
-            if self._endpoints[endpoint].deployed.pop(deployed_model, None):
-                raise Unavailable(f"{endpoint} is being emptied")
-            if self._endpoints[endpoint].deployed:
-                raise Unavailable(f"{endpoint} holds another model")
-            del self._endpoints[endpoint]
+        found = self._endpoints.get(endpoint)
+        if found is None or (made_since and found.created < made_since):
+            return
+        if found.deployed.pop(deployed_model, None):
+            raise Unavailable(f"{endpoint} is being emptied")
+        if found.deployed:
+            raise Unavailable(f"{endpoint} holds another model")
+        del self._endpoints[endpoint]
 
     def embed(self, endpoint: str, texts: Sequence[Text], task_type: str) -> list[list[float]]:
         """See `ModelHost.embed`; and `embedded` for what comes out."""

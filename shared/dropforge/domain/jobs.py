@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from enum import StrEnum
 
 from dropforge.domain.catalogue import CATALOGUE, TEMPLATE, Catalogue
@@ -183,7 +182,6 @@ class JobState(StrEnum):
     CANCELLED = "cancelled"
 
 
-LONGEST_JOB = timedelta(days=8)  # the service ends a task after seven
 ENDED = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED})
 # What a run becomes when its job is seen in a state. Waiting is not news.
 RUN_STATE: Mapping[JobState, State] = {

@@ -119,6 +119,7 @@ class Run:
         ordered: Who asked for this attempt; None where nobody did.
         stop: Who asked for its end; None where nobody did.
         approval: Who wanted its model deployed whatever the gate says; None where nobody did.
+        retirement: Who asked that its model be taken off its endpoint; None where nobody did.
         job: The pipeline job's resource name; empty before submission.
         tuned: What the job left; None before it succeeded.
         judgement: The gate's; None before it was asked.
@@ -146,6 +147,7 @@ class Run:
     ordered: Request | None = None
     stop: Request | None = None
     approval: Request | None = None
+    retirement: Request | None = None
     job: str = ""
     tuned: Tuned | None = None
     judgement: Judgement | None = None

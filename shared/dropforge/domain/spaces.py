@@ -2,12 +2,13 @@
 
 import hashlib
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from dropforge.domain.facts import Request
-from dropforge.domain.runs import Run
+from dropforge.domain.runs import Run, State
 
-LONG_AGO = datetime.min.replace(tzinfo=UTC)
+LONG_AGO, NEVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+_SKEW = timedelta(minutes=10)  # by which our clock may be ahead of the service's
 
 
 def deployed_model_id_of(run_id: str, *, reopened: int = 0) -> str:
@@ -17,6 +18,15 @@ def deployed_model_id_of(run_id: str, *, reopened: int = 0) -> str:
     """
     named = run_id if not reopened else f"{run_id} {reopened}"
     return str(int(hashlib.sha256(named.encode()).hexdigest(), 16) % 10**10).zfill(10)
+
+
+def endpoint_since(run: Run) -> datetime:
+    """The earliest moment at which a run can have made its endpoint: its job had succeeded.
+
+    An older one of its name was made by a run whose record is lost, and may have readers whom nobody knows any more.
+    """
+    succeeded = run.reached(State.SUCCEEDED)
+    return succeeded - _SKEW if succeeded else NEVER
 
 
 def space_id_of(run_id: str, *, dimensions: int, task_type: str) -> str:

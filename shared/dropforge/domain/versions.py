@@ -1,11 +1,13 @@
 """A dataset's version: the digest of its content and its configuration. The same bytes are the same version."""
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 
 from dropforge.domain.files import Pin
 
 _SHORT = 12  # 48 bits: two of a million versions of one dataset collide with a chance of 0.2 %, and the ledger notices
+_AFTER_NAME = re.compile(rf"-[0-9a-f]{{{_SHORT}}}(-a[0-9]+)?$")
 
 
 def version_of(pins: Iterable[Pin], configuration: Mapping[str, object]) -> str:
@@ -24,3 +26,8 @@ def version_of(pins: Iterable[Pin], configuration: Mapping[str, object]) -> str:
 def run_id_of(dataset: str, version: str, attempt: int = 1) -> str:
     """`NAME-<12 hex>`, later attempts `-a2`, `-a3`: at most 57 characters, a legal Vertex pipeline job id."""
     return f"{dataset}-{version[:_SHORT]}" + (f"-a{attempt}" if attempt > 1 else "")
+
+
+def dataset_of(run_id: str) -> str:
+    """The dataset that a run's id names: what `run_id_of` began with."""
+    return _AFTER_NAME.sub("", run_id)

@@ -7,7 +7,7 @@ from dropforge.domain.facts import Serving
 from dropforge.domain.jobs import ended_by, fault_of, labels_of
 from dropforge.domain.machines import problems_of_serving
 from dropforge.domain.runs import SERVED, Run, State
-from dropforge.domain.spaces import deployed_model_id_of
+from dropforge.domain.spaces import deployed_model_id_of, endpoint_since
 from dropforge.ledger import Ledger
 from dropforge.ports import ModelHost
 from dropforge.progress import Progress
@@ -69,5 +69,5 @@ def decide(run: Run, *, host: ModelHost, progress: Progress, settings: Settings,
     serving = Serving(endpoint=host.endpoint(run.id), deployed_model=deployed_model_id_of(run.id), operation=operation)
     stood = progress.reach(run, State.DEPLOYING, function=FUNCTION, event=cause, judgement=averages, serving=serving)
     if stood.state not in SERVED:  # the run ended while this was held up: nobody wants the endpoint
-        host.discard(serving.endpoint, serving.deployed_model)
+        host.discard(serving.endpoint, serving.deployed_model, made_since=endpoint_since(run))
     return done("deployment started", run.id)

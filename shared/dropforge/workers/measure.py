@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from dropforge import wire
 from dropforge.aliases import Aliases
@@ -18,9 +19,11 @@ from dropforge.ledger import Ledger
 from dropforge.ports import ModelHost, ObjectStore
 from dropforge.settings import Settings
 from dropforge.workers.averages import averages_of, can_tell
-from dropforge.workers.input import lines_of
+from dropforge.workers.input import Input
+from dropforge.workers.views import Vectors, Views
 
 Embed = Callable[[Sequence[Text]], list[list[float]]]
+Take = Callable[[Vectors, Vectors, Measured], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ class Measurement:
     Attributes:
         aliases: Say what readers use now.
         ledger: Knows the run that made it.
-        state: Where the run's input lies, and the figures of every query are kept.
+        state: Where the figures of every query are kept.
         host: Serves the models.
         settings: The operator's rules.
         patient: Whether another model that does not answer now is waited for; else the others decide.
@@ -46,8 +49,8 @@ class Measurement:
     settings: Settings
     patient: bool = True
 
-    def judgement(self, run: Run, serving: Serving) -> Judgement:
-        """The verdict on a run's model, which `serving` says where to find.
+    def judgement(self, run: Run, serving: Serving, read: Input) -> Judgement:
+        """The verdict on a run's model, which `serving` says where to find, by what the run reads.
 
         Where measuring it would tell nothing, or a service refuses it, the pipeline's own averages decide.
 
@@ -57,15 +60,21 @@ class Measurement:
         averages = averages_of(run, self.settings)
         if not can_tell(run, self.settings):
             return averages
-        sample = self._sample(run)
+        sample = self._sample(read)
+        views = Views(sample, run.id)
         tuning = run.tuning
         try:
-            tuned = _measured(sample, lambda texts: self.host.embed(serving.endpoint, texts, tuning.task_type))
+            tuned = _measured(
+                sample,
+                lambda texts: self.host.embed(serving.endpoint, texts, tuning.task_type),
+                partial(views.take, "tuned"),
+            )
         except Refused as error:
             return replace(averages, because=f"{averages.because}; it could not be measured: {error}")
-        base = self._asked(sample, lambda texts: self._by_base(texts, tuning))
+        base = self._asked(sample, lambda texts: self._by_base(texts, tuning), partial(views.take, "base"))
         used = self._used(run)
         deployed = self._of_readers(sample, used) if used else None
+        views.write(self.state)
         judgement = gate.judge_measured(
             tuned,
             base,
@@ -86,15 +95,13 @@ class Measurement:
             texts = [Text("", f"{text.title} {text.text}".strip()) for text in texts]
         return self.host.embed_by_base(tuning.base_model, texts, tuning.task_type, tuning.output_dimensionality)
 
-    def _sample(self, run: Run) -> Sample:
+    def _sample(self, read: Input) -> Sample:
         rules = self.settings.operator.gate
         return sample_of(
-            lines_of(self.state, run, datasets.TEST_LABELS),
-            lines_of(self.state, run, datasets.QUERIES),
-            lines_of(self.state, run, datasets.CORPUS),
-            without={
-                query for query, _, score in labels_of(lines_of(self.state, run, datasets.TRAINING_LABELS)) if score
-            },
+            read.lines(datasets.TEST_LABELS),
+            read.lines(datasets.QUERIES),
+            read.lines(datasets.CORPUS),
+            without={query for query, _, score in labels_of(read.lines(datasets.TRAINING_LABELS)) if score},
             most_queries=rules.most_queries,
             most_documents=rules.most_documents,
             seed=rules.seed,
@@ -115,10 +122,10 @@ class Measurement:
             return None
         return self._asked(sample, lambda texts: self.host.embed(used.endpoint, texts, used.task_type))
 
-    def _asked(self, sample: Sample, embed: Embed) -> Measured | None:
+    def _asked(self, sample: Sample, embed: Embed, take: Take | None = None) -> Measured | None:
         """What another model's vectors are worth; None where it is gone, does not take this, or has not answered for long."""
         try:
-            return _measured(sample, embed)
+            return _measured(sample, embed, take)
         except (Missing, Refused):
             return None
         except Transient:
@@ -133,5 +140,9 @@ class Measurement:
         return f"gs://{self.state.bucket}/{name}"
 
 
-def _measured(sample: Sample, embed: Embed) -> Measured:
-    return measure(sample, embed(list(sample.queries.values())), embed(list(sample.documents.values())))
+def _measured(sample: Sample, embed: Embed, take: Take | None = None) -> Measured:
+    queries, documents = embed(list(sample.queries.values())), embed(list(sample.documents.values()))
+    measured = measure(sample, queries, documents)
+    if take:
+        take(queries, documents, measured)
+    return measured

@@ -1,36 +1,55 @@
 """Tell people what happened."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from dropforge.claims import Claimed, Claims
 from dropforge.domain.errors import Permanent, Transient, Unavailable
 from dropforge.domain.events import Event
 from dropforge.domain.messages import message_of
-from dropforge.ports import Notifier
+from dropforge.ports import Notifier, Webhook
+from dropforge.settings import Settings
 from dropforge.workers.outcome import Outcome, done, ignored, repeated
 
 LEASE = timedelta(minutes=2)  # longer than a post can take, pauses included
 
 
-def notify(event: Event, *, claims: Claims, notifier: Notifier) -> Outcome:
-    """Post an event's message, once.
+def notify(event: Event, *, claims: Claims, notifier: Notifier, webhook: Webhook | None, settings: Settings) -> Outcome:
+    """Post an event's message, once; and send the event, once, to where the operator wants it besides.
 
-    Slack knows no idempotency key, so a claim stands before the post: only a crash between the post and its note can
-    repeat it, and only once the claim has run out.
+    Neither knows an idempotency key that it must heed, so a claim stands before each: only a crash between a post and its
+    note can repeat it, and only once the claim has run out. One that fails repeats nothing of the other.
     """
     message = message_of(event)
     if message is None:
         return ignored(f"{event.TYPE} is not told to people")
-    name = f"told/{event.id}"
+    if not settings.operator.notifications.wants(message.kind):
+        return ignored(f"the operator wants nobody told of {message.kind}")
+    tell: dict[str, Callable[[], None]] = {f"told/{event.id}": lambda: notifier.tell(message)}
+    if webhook is not None:
+        tell[f"sent/{event.id}"] = lambda: webhook.send(event, message.headline)
+    told, failures = 0, list[Transient | Permanent]()
+    for name, post in tell.items():
+        try:
+            told += _once(claims, name, post)
+        except (Transient, Permanent) as error:
+            failures.append(error)
+    if failures:  # what may work later comes again; only then is there nothing left but to set it aside
+        raise min(failures, key=lambda error: isinstance(error, Permanent))
+    return done("told") if told else repeated("told before")
+
+
+def _once(claims: Claims, name: str, post: Callable[[], None]) -> bool:
+    """Post under a claim; False where that was done before."""
     claimed = claims.take(name, lasting=LEASE)
     if claimed is Claimed.DONE:
-        return repeated("told before")
+        return False
     if claimed is Claimed.BUSY:
-        raise Unavailable(f"another delivery is telling of {event.id} just now")
+        raise Unavailable(f"another delivery is about {name} just now")
     try:
-        notifier.tell(message)
+        post()
     except (Transient, Permanent):
         claims.release(name)  # nothing was accepted: the next try need not wait
         raise
     claims.finish(name)
-    return done("told")
+    return True

@@ -4,7 +4,6 @@ Every look takes the next step that is possible; any number of looks may meet. W
 in the ledger, while nobody has decided it: until then no reader is pointed to it.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -14,13 +13,13 @@ from dropforge.domain.errors import Missing, Permanent, Unavailable, Unreadable
 from dropforge.domain.facts import Fault, Serving, Tuned
 from dropforge.domain.jobs import ended_by, fault_of, labels_of
 from dropforge.domain.runs import SERVED, Run, State
-from dropforge.domain.spaces import alias_of, space_id_of
+from dropforge.domain.spaces import alias_of, endpoint_since, space_id_of
 from dropforge.domain.text import printable, shortened
 from dropforge.embeddings import Embeddings
 from dropforge.ports import ModelHost, ObjectStore
 from dropforge.progress import Progress
 from dropforge.settings import Settings
-from dropforge.workers.input import lines_of
+from dropforge.workers.input import Input
 from dropforge.workers.measure import Measurement
 
 FUNCTION = "watch_status"
@@ -147,10 +146,11 @@ class Rollout:
 
     def _open(self, run: Run) -> bool:
         """The model is loaded: try it, measure it, embed the corpus, each once, and then open it."""
+        read = Input(self.state, run.id)
         for step in (self._trying, self._measuring, self._embedding):
             serving = run.serving
             assert serving is not None  # noqa: S101 - it is deploying
-            changes = step(run, serving)
+            changes = step(run, serving, read)
             if changes is None:
                 return False  # the time is up
             run = self._while_undecided(run, changes) if changes else run
@@ -172,23 +172,23 @@ class Rollout:
             self.aliases.remove(run.dataset, run.id)
         return True
 
-    def _trying(self, run: Run, serving: Serving) -> Changes:
+    def _trying(self, run: Run, serving: Serving, read: Input) -> Changes:
         if serving.space:
             return {}
-        answer = self._try(run, serving)
+        answer = self._try(run, serving, read)
         if answer.wrong:
             raise _Hopeless(fault_of("SMOKE_TEST", answer.wrong, "smoke prediction"))
         space = space_id_of(run.id, dimensions=answer.dimensions, task_type=run.tuning.task_type)
         return {"operation": "", "again_at": None, "space": space, "dimensions": answer.dimensions}
 
-    def _try(self, run: Run, serving: Serving) -> probe.Answer:
+    def _try(self, run: Run, serving: Serving, read: Input) -> probe.Answer:
         """Ask the served model about pairs that it was trained on."""
         task_type = run.tuning.task_type
         try:
-            pairs = probe.pairs_of(self._lines(run, datasets.TRAINING_LABELS))
-            queries = probe.texts_of(self._lines(run, datasets.QUERIES), list(pairs))
+            pairs = probe.pairs_of(read.lines(datasets.TRAINING_LABELS))
+            queries = probe.texts_of(read.lines(datasets.QUERIES), list(pairs))
             wanted = list(pairs.values())
-            documents = probe.texts_of(self._lines(run, datasets.CORPUS), wanted, at_least=probe.PAIRS)
+            documents = probe.texts_of(read.lines(datasets.CORPUS), wanted, at_least=probe.PAIRS)
             return probe.assess(
                 self.host.embed(serving.endpoint, list(queries.values()), task_type),
                 self.host.embed(serving.endpoint, list(documents.values()), task_type),
@@ -196,7 +196,7 @@ class Rollout:
         except (Permanent, Missing) as error:
             return probe.Answer(0, str(error))
 
-    def _measuring(self, run: Run, serving: Serving) -> Changes:
+    def _measuring(self, run: Run, serving: Serving, read: Input) -> Changes:
         """Ask the gate what becomes of it. What it says is written down with it."""
         if serving.passed:
             return {}
@@ -204,12 +204,12 @@ class Rollout:
             return {"passed": True}
         patient = self.progress.clock.now() - run.updated < _PATIENCE
         measurement = Measurement(self.aliases, self.progress.ledger, self.state, self.host, self.settings, patient)
-        judgement = measurement.judgement(run, serving)
+        judgement = measurement.judgement(run, serving, read)
         if gate.passes(judgement, run.tuning.deploy):
             return {"judgement": judgement, "passed": True}
         return {"judgement": judgement, "decision": "withhold"}
 
-    def _embedding(self, run: Run, serving: Serving) -> Changes | None:
+    def _embedding(self, run: Run, serving: Serving, read: Input) -> Changes | None:
         """The corpus' vectors, where they are wanted, so that readers can switch at once; None when the time is up."""
         if not run.tuning.embed_corpus or serving.embeddings or serving.unembedded:
             return {}
@@ -217,7 +217,7 @@ class Rollout:
         try:
             is_complete = Embeddings(self.state, self.progress.clock).fill(
                 prefix,
-                map(probe.text_of, self._lines(run, datasets.CORPUS)),
+                map(probe.text_of, read.lines(datasets.CORPUS)),
                 lambda texts: self.host.embed(serving.endpoint, texts, run.tuning.task_type),
                 part=_PART,
                 until=min(self.until, self.progress.clock.now() + _SHARE),
@@ -240,8 +240,12 @@ class Rollout:
         return self._clear_away(stood, serving, State.DEPLOY_FAILED)
 
     def _clear_away(self, run: Run, serving: Serving, to: State) -> bool:
-        """Leave nothing behind that bills, then say so. It takes several looks."""
-        self.host.discard(serving.endpoint, serving.deployed_model)
+        """Leave nothing behind that bills, then say so. It takes several looks.
+
+        What has readers, or may have them from before the run, stays: the sweep tells of it.
+        """
+        if not self.aliases.lead_to(run):
+            self.host.discard(serving.endpoint, serving.deployed_model, made_since=endpoint_since(run))
         self.progress.reach(run, to, function=FUNCTION, event=self.cause)
         return True
 
@@ -264,17 +268,14 @@ class Rollout:
                 return now
             return replace(now, serving=replace(now.serving, **of_serving), **of_run)  # type: ignore[arg-type]
 
-        return self.progress.ledger.change(run.id, still)
+        return self.progress.ledger.change(run.id, still, seen=run)
 
     def _write(self, run: Run, seen: Serving, wanted: Serving) -> Run:
         def still(now: Run) -> Run:
             is_same = now.history == run.history and now.serving == seen and _is_undecided(now)
             return replace(now, serving=wanted) if is_same else now
 
-        return self.progress.ledger.change(run.id, still)
-
-    def _lines(self, run: Run, name: str) -> Iterator[bytes]:
-        return lines_of(self.state, run, name)
+        return self.progress.ledger.change(run.id, still, seen=run)
 
 
 def _is_undecided(run: Run) -> bool:

@@ -16,12 +16,11 @@ from dropforge.domain import announcements, datasets, events
 from dropforge.domain.catalogue import SOON, BaseModel
 from dropforge.domain.datasets import Folder, place_of
 from dropforge.domain.files import StoredFile
-from dropforge.domain.jobs import ENDED, LONGEST_JOB
-from dropforge.domain.runs import SERVED, SETTLED, STUCK_AFTER, State
-from dropforge.domain.spaces import deployed_model_id_of
+from dropforge.domain.runs import SETTLED, STUCK_AFTER, Run, State
+from dropforge.domain.spaces import deployed_model_id_of, endpoint_since
 from dropforge.domain.text import as_name
-from dropforge.ledger import Owed
 from dropforge.logs import isolated, log
+from dropforge.markers import Owed
 from dropforge.orders import Orders
 from dropforge.ports import Endpoint, ModelHost, ObjectStore, Tuner
 from dropforge.progress import Progress
@@ -204,14 +203,20 @@ class Sweeper:
 
     def _endpoint(self, endpoint: Endpoint) -> str:
         run = self.progress.ledger.load(endpoint.run) if endpoint.run else None
-        if run and (run.state in SERVED or self.progress.clock.now() - run.updated < self.settings.patience):
+        if run and (run.state is State.DEPLOYED or self.progress.clock.now() - run.updated < self.settings.patience):
             return ""  # in use, or being removed just now
-        if run and endpoint.name == self.host.endpoint(run.id):  # it may have ended before that was on record
+        if run and not run.is_settled:  # on its way, unless its record came back from before, and its marker did not
+            return f"it is {run.state}, which nobody followed" if self.progress.catch_up(run) else ""
+        if run and endpoint.name == self.host.endpoint(run.id) and self._is_left(endpoint, run):
             self.host.discard(endpoint.name, deployed_model_id_of(run.id, reopened=run.reopened))
             return f"the run is {run.state}, and its endpoint was left: removed"
         # Whose it is only people know.
         notice = announcements.unowned(endpoint.name, run, dataset=endpoint.dataset, at=endpoint.created)
         return "no run accounts for it: told, not deleted" if self.progress.mention(notice) else ""
+
+    def _is_left(self, endpoint: Endpoint, run: Run) -> bool:
+        """Whether the endpoint is the run's, on record or not, and nobody's whose record is lost."""
+        return endpoint.created >= endpoint_since(run) and not self.aliases.lead_to(run)
 
     def _aliases(self, serving: Collection[str]) -> Iterator[Chore]:
         """Moves by hand that nobody was told of; readers of a model that is gone, or whose base will soon stop answering."""
@@ -247,8 +252,8 @@ class Sweeper:
     def _jobs(self) -> Iterator[Chore]:
         """Jobs of runs that ended in the very moment in which they were submitted: they bill."""
         active = {owed.run for owed in self.progress.ledger.active()}
-        for run_id, state in self.tuner.states(self.progress.clock.now() - LONGEST_JOB).items():
-            if state not in ENDED and run_id not in active:
+        for run_id in self.tuner.unfinished():
+            if run_id not in active:
                 yield Chore("job", run_id, partial(self._job, run_id))
 
     def _job(self, run_id: str) -> str:

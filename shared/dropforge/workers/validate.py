@@ -1,6 +1,5 @@
 """Check a dataset folder once its last file has landed; pin what was checked for training."""
 
-import re
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -16,7 +15,7 @@ from dropforge.domain.text import as_name
 from dropforge.domain.tuning import Tuning
 from dropforge.domain.versions import run_id_of, version_of
 from dropforge.examine import Examiner
-from dropforge.ledger import Intent
+from dropforge.markers import Intent
 from dropforge.ports import ObjectStore
 from dropforge.progress import Progress
 from dropforge.settings import Settings
@@ -42,6 +41,8 @@ def validate(
     folder has been quiet for `settle_seconds`, the others acknowledge. Events that come twice, late or out of order
     find the work done, or do it again under the same names.
     """
+    if landed.bucket != drop.bucket:
+        return ignored("it landed in another bucket than datasets are dropped into")
     place = place_of(landed.name)
     if place is None or place.file not in datasets.KNOWN:
         return ignored("no file of a dataset")
@@ -122,7 +123,7 @@ class Intake:
         except Missing:
             return deferred("a file was replaced or removed meanwhile: begin again with its event")
         if outcome.what is not What.DEFERRED:
-            self.progress.ledger.note_intake(folder.dataset, folder.drop)
+            self.progress.ledger.note_intake(folder.dataset, folder.drop, outcome.run)
         return outcome
 
     def _judge(self, folder: Folder, cause: str, *, settled: bool) -> Outcome:
@@ -226,10 +227,9 @@ def _landed(folder: Folder) -> datetime:
 
 
 def _misnamed(folder: Folder) -> events.DatasetMisnamed:
-    near = re.sub(r"[^a-z0-9]+", "-", folder.dataset.lower()).strip("-").lstrip("0123456789-")[:40].rstrip("-")
     return events.DatasetMisnamed(
         id=f"misnamed/{as_name(folder.dataset)}/{folder.drop}",
         time=_landed(folder),
         dataset=folder.dataset[:LONGEST_SHOWN_PATH],
-        suggestion=near,
+        suggestion=datasets.name_like(folder.dataset),
     )

@@ -1,21 +1,22 @@
 """Follow what takes long: pipeline jobs and deployments. Nobody waits for them; every tick takes a look.
 
-Its work follows what is in flight, and of that what has changed: the runs' markers and the states of their jobs are one
-listing each, and only a run whose job is in another state than was told of it is read.
+Its work follows what is in flight, and of that what has changed: the runs' markers and the jobs that have not ended are
+one listing each, and only a run whose job has ended, or is in another state than was told of it, is looked at by itself.
 """
 
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from dropforge.aliases import Aliases
 from dropforge.attempts import Attempts
 from dropforge.domain.errors import Missing, NotAllowed, Unreadable
 from dropforge.domain.facts import Fault
-from dropforge.domain.jobs import ENDED, LONGEST_JOB, RUN_STATE, JobState, Look, ended_by, fault_of
+from dropforge.domain.jobs import ENDED, RUN_STATE, JobState, Look, ended_by, fault_of
 from dropforge.domain.runs import Run, State
-from dropforge.ledger import Ledger, Owed
+from dropforge.ledger import Ledger
 from dropforge.logs import isolated
+from dropforge.markers import Owed
 from dropforge.orders import Orders
 from dropforge.ports import ModelHost, ObjectStore, Tuner
 from dropforge.progress import Progress
@@ -27,7 +28,7 @@ from dropforge.workers.turns import Turns
 
 FUNCTION = "watch_status"
 _WITH_JOB = frozenset({State.SUBMITTED, State.RUNNING, State.PAUSED})
-_SKEW = timedelta(minutes=10)  # by which our clock may be ahead of the service's
+_WITHOUT_JOB = frozenset({None, State.VALIDATED})
 
 
 def watch(
@@ -113,13 +114,9 @@ class Watcher:
         at_once = [owed for owed in active if owed.state is State.DEPLOYING or owed.stops]
         others = [owed for owed in active if not (owed in at_once or owed.waits)]
         if others:
-            now = self.progress.clock.now()
-            oldest = max(
-                min(owed.begun for owed in others), now - LONGEST_JOB
-            )  # what is not listed is looked at by itself
             with isolated(listing="jobs"):  # deployments bill by the hour: they are followed all the same
-                jobs = self.tuner.states(oldest - _SKEW)
-                return at_once + [owed for owed in others if _is_news(owed, jobs.get(owed.run))]
+                unfinished = self.tuner.unfinished()
+                return at_once + [owed for owed in others if _is_news(owed, unfinished.get(owed.run))]
         return at_once
 
     def look(self, owed: Owed) -> bool:
@@ -174,9 +171,10 @@ def _is_news(owed: Owed, job: JobState | None) -> bool:
     """Whether a run should be looked at.
 
     Args:
-        owed: What its marker says, which may lag behind: a job of a run that is not said to have one is news, too.
-        job: The state of its job in the listing; None where that has none.
+        owed: What its marker says, which may lag behind: a job of a run that is not said to have one is news, too, and
+            what is said to have come further may have been taken up by somebody who was cut off.
+        job: The state of its job; None where it has ended, or there is none.
     """
     if owed.state in _WITH_JOB:
         return job is not JobState.WAITING and (job is None or RUN_STATE[job] is not owed.state)
-    return job is not None
+    return job is not None or owed.state not in _WITHOUT_JOB

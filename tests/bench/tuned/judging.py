@@ -17,6 +17,7 @@ from dropforge.ledger import Ledger
 from dropforge.ports import NEW
 from dropforge.settings import Operator, Settings, load
 from dropforge.workers.averages import averages_of
+from dropforge.workers.input import Input
 from dropforge.workers.measure import Measurement
 from dropforge_local.vertex.embedding import EmbeddingModel, titled, unit
 from dropforge_local.vertex.embedding.wordllama_base import bundled_base
@@ -76,7 +77,9 @@ def judged(
 
     def by(rules: GateRules) -> Judgement:
         host = Served(model)
-        return Measurement(Aliases(store), Ledger(store), store, host, _settings(rules)).judgement(run, _SERVING)
+        return Measurement(Aliases(store), Ledger(store), store, host, _settings(rules)).judgement(
+            run, _SERVING, Input(store, run.id)
+        )
 
     return Judged(by(WHOLE), by(GateRules()), averages_of(run, _settings(GateRules())))
 

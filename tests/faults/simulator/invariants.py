@@ -13,6 +13,7 @@ from faults.simulator.people import Plan
 from faults.simulator.vertex import Deployment
 from faults.simulator.wished import Found, asked_of, possible
 
+from dropforge import wire
 from dropforge.domain.announcements import announced
 from dropforge.domain.datasets import ROOT, Folder
 from dropforge.domain.jobs import RUN_STATE
@@ -20,6 +21,7 @@ from dropforge.domain.messages import message_of
 from dropforge.domain.runs import Run, State
 from dropforge.domain.tuning import Tuning
 from dropforge.domain.versions import run_id_of, version_of
+from dropforge.history import Summary
 
 if TYPE_CHECKING:
     from faults.simulator.world import World
@@ -211,6 +213,20 @@ def history_only_grows(world: "World") -> Found:
             yield job.run, f"the ledger says {' -> '.join(told)}, and its job was {' -> '.join(job.course)}"
 
 
+def the_history_says_what_became_of_it(world: "World") -> Found:
+    """Every run that is settled has one line in the history, which says what its record says."""
+    lines = [wire.from_metadata(file.metadata, Summary, file.name) for file in world.state.list("past/")]
+    said = {line.id: line for line in lines}
+    for run in world.records.values():
+        if run.is_settled and said.get(run.id) != Summary.of(run):
+            yield (
+                run.id,
+                f"it is {run.state}, and the history says {said[run.id].state if run.id in said else 'nothing'}",
+            )
+    for run_id in {line.id for line in lines if lines.count(line) > 1}:
+        yield run_id, "the history has two lines of it"
+
+
 def nobody_waits_long(world: "World") -> Found:
     """A run is settled in time, where functions get messages at all."""
     if world.nature.drop_all:
@@ -260,6 +276,7 @@ _CHECKS = (
     everything_ends,
     nothing_is_lost,
     history_only_grows,
+    the_history_says_what_became_of_it,
     nobody_waits_long,
     people_are_told_once,
     wished.readers_find_what_they_should,

@@ -214,10 +214,9 @@ class Vertex:
         found.stopped = time + found.fate.stopping
         self._tell_at_the_end(found)
 
-    def states(self, since: datetime) -> Mapping[str, JobState]:
-        """See `Tuner.states`."""
-        time = self._hub.time
-        return {job.order.id: job.state(time) for job in self.jobs.values() if moment(job.begun) >= since}
+    def unfinished(self) -> Mapping[str, JobState]:
+        """See `Tuner.unfinished`."""
+        return {job.order.id: job.state(self._hub.time) for job in self.in_flight()}
 
     def in_flight(self) -> list[Job]:
         """The jobs that bill now."""
@@ -302,10 +301,10 @@ class Vertex:
         done = work.end <= self._hub.time
         return Operation(done, work.fault if done else None)
 
-    def discard(self, endpoint: str, deployed_model: str) -> None:
+    def discard(self, endpoint: str, deployed_model: str, *, made_since: datetime | None = None) -> None:
         """See `ModelHost.discard`: as with the service, emptying an endpoint and removing it are two steps."""
         found = self.served.get(endpoint)
-        if found is None:
+        if found is None or (made_since and moment(found.created) < made_since):
             return
         if found.since > self._hub.time:
             raise Unavailable(f"{endpoint} is being made")

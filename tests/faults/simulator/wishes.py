@@ -112,7 +112,7 @@ def _rolled_back(wish: Wish, request: Request, ports: Ports) -> Alias:
 
 
 def _retired(wish: Wish, request: Request, ports: Ports) -> None:
-    left = leave(wish.run, even_current=wish.even_current, aliases=ports.aliases, progress=ports.progress)
+    left = leave(wish.run, request, even_current=wish.even_current, aliases=ports.aliases, progress=ports.progress)
     while True:
         try:
             outcome = retire(

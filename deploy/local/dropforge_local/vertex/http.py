@@ -44,7 +44,7 @@ def shown(request: Request, resource: Resource, message: Any) -> JSONResponse:  
 
 
 def listed(request: Request, resources: list[Resource], message: Any) -> JSONResponse:  # noqa: ANN401 - see wire.parse
-    """A page of a collection as the answer."""
+    """A page of a collection as the answer; with a read mask, only of the fields that it names."""
     size = query_of(request, "pageSize") or "0"
     if not size.removeprefix("-").isdecimal():
         raise invalid(f"page_size {size!r} is no number.")
@@ -55,6 +55,8 @@ def listed(request: Request, resources: list[Resource], message: Any) -> JSONRes
         page_token=query_of(request, "pageToken"),
     )
     resources, token = page(resources, wanted)
+    if fields := {camel(path.partition(".")[0].strip()) for path in query_of(request, "readMask").split(",") if path}:
+        resources = [{key: value for key, value in one.items() if key in fields} for one in resources]
     collection, integer_enums = name_of(request).rpartition("/")[2], _integer_enums(request)
     answer: Resource = {collection: [wire.render(one, message, integer_enums=integer_enums) for one in resources]}
     return JSONResponse(answer | ({"nextPageToken": token} if token else {}))

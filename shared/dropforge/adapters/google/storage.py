@@ -4,7 +4,7 @@
 """
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, cast
 
 from google.api_core.exceptions import NotFound, PreconditionFailed
@@ -14,10 +14,13 @@ from google.cloud.storage.retry import DEFAULT_RETRY
 from requests.adapters import HTTPAdapter
 
 from dropforge.adapters.google.faults import translated
+from dropforge.domain.errors import Refused
 from dropforge.domain.files import StoredFile
 from dropforge.ports import NEW
 
+_BINARY = "application/octet-stream"
 _CHUNK = 8 * 1024 * 1024  # bytes asked for at a time when a file is read through
+_PIECE = 16 * 1024 * 1024  # bytes sent at a time: what an interrupted request repeats
 _BUFFER = 1024 * 1024  # iterating Google's reader itself is slower by a factor of thirty: it is buffered once more
 _CONNECTIONS = 64  # as many as a function has threads, or some would wait for each other
 _LISTED = "items(name,generation,size,crc32c,updated,contentEncoding,metadata),nextPageToken"
@@ -40,8 +43,17 @@ class CloudStorage:
 
     def list(self, prefix: str) -> Iterator[StoredFile]:
         """See `ObjectStore.list`."""
+        return self._listed(prefix)
+
+    def page(self, prefix: str, *, after: str = "", most: int) -> Sequence[StoredFile]:
+        """See `ObjectStore.page`."""
+        # The service begins with the name itself, where it is there.
+        found = self._listed(prefix, start_offset=after or None, max_results=most + bool(after))
+        return [file for file in found if file.name > after][:most]
+
+    def _listed(self, prefix: str, **which: object) -> Iterator[StoredFile]:
         with translated(f"listing {self._uri(prefix)}"):
-            for blob in self._client.list_blobs(self._bucket, prefix=prefix, fields=_LISTED):
+            for blob in self._client.list_blobs(self._bucket, prefix=prefix, fields=_LISTED, **which):
                 yield StoredFile(
                     bucket=self.bucket,
                     name=blob.name,
@@ -70,9 +82,22 @@ class CloudStorage:
         """See `ObjectStore.write`."""
         blob = self._bucket.blob(name)
         blob.metadata = dict(metadata) if metadata else None
-        kind = "application/json" if name.endswith(".json") else "application/octet-stream"
+        kind = "application/json" if name.endswith(".json") else _BINARY
         with translated(f"writing {self._uri(name)}"):
             blob.upload_from_string(data, content_type=kind, if_generation_match=replacing, checksum="crc32c")
+        return int(blob.generation)
+
+    def upload(self, name: str, content: BinaryIO, *, size: int, crc32c: str, replacing: int) -> int:
+        """See `ObjectStore.upload`. The service itself compares the checksum; a large object is sent in pieces."""
+        blob = self._bucket.blob(name, chunk_size=_PIECE)
+        blob.crc32c = crc32c
+        with translated(f"uploading {self._uri(name)}"):
+            try:
+                blob.upload_from_file(
+                    content, size=size, content_type=_BINARY, if_generation_match=replacing, checksum=None
+                )
+            except ValueError as error:  # Google's client read to the end too soon
+                raise Refused(f"uploading {self._uri(name)}: its content has fewer than {size:,} bytes") from error
         return int(blob.generation)
 
     def annotate(self, name: str, metadata: Mapping[str, str]) -> None:

@@ -7,7 +7,7 @@ back, no template downloaded by the caller (the service does that itself).
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from google.auth.credentials import AnonymousCredentials
@@ -39,6 +39,8 @@ from dropforge.settings import Settings
 _PATIENCE = 60.0  # seconds for one call
 _PAGE = 100  # resources; the service gives no more at once
 _OURS = f'labels.{MANAGED[0]}="{MANAGED[1]}"'
+# By what has not ended, so that a state that is new in the service is listed, too.
+_UNFINISHED = " AND ".join([_OURS, *(f'state!="PIPELINE_STATE_{state.name}"' for state in sorted(ENDED))])
 
 _STOPPING = frozenset({PipelineState.PIPELINE_STATE_CANCELLING})
 _STATES = {
@@ -136,11 +138,11 @@ class Vertex:
             return Look(state=state, fault=_failure(found))
         return Look(state=state)
 
-    def states(self, since: datetime) -> Mapping[str, JobState]:
-        """See `Tuner.states`."""
+    def unfinished(self) -> Mapping[str, JobState]:
+        """See `Tuner.unfinished`."""
         request = vertex.ListPipelineJobsRequest(
             parent=self._parent,
-            filter=f'{_OURS} AND create_time>="{since.astimezone(UTC).isoformat()}"',
+            filter=_UNFINISHED,
             page_size=_PAGE,
             read_mask=field_mask_pb2.FieldMask(paths=["name", "state"]),
         )
@@ -215,7 +217,7 @@ class Vertex:
 
     def serves(self, endpoint: str, deployed_model: str) -> bool:
         """See `ModelHost.serves`."""
-        return any(deployed.id == deployed_model for deployed in self._endpoint(endpoint).deployed_models)
+        return _holds(self._endpoint(endpoint), deployed_model)
 
     def operation(self, name: str) -> Operation:
         """See `ModelHost.operation`."""
@@ -225,10 +227,13 @@ class Vertex:
             return Operation(done=True, fault=fault_of(_name(found.error.code), found.error.message))
         return Operation(done=bool(found.done))
 
-    def discard(self, endpoint: str, deployed_model: str) -> None:
+    def discard(self, endpoint: str, deployed_model: str, *, made_since: datetime | None = None) -> None:
         """See `ModelHost.discard`."""
         try:
-            if self.serves(endpoint, deployed_model):
+            found = self._endpoint(endpoint)
+            if made_since and found.create_time < made_since:
+                return
+            if _holds(found, deployed_model):
                 with suppress(Missing):  # an earlier undeployment ended just now: the endpoint itself is still there
                     self._started(
                         f"undeploying from {endpoint}",
@@ -276,6 +281,10 @@ class Vertex:
                 return str(start().operation.name)
         except Conflict:
             return ""
+
+
+def _holds(endpoint: Any, deployed_model: str) -> bool:  # noqa: ANN401 - Google's client has no types
+    return any(deployed.id == deployed_model for deployed in endpoint.deployed_models)
 
 
 def _tuned(job: Any) -> Tuned | None:  # noqa: ANN401 - Google's client has no types

@@ -102,6 +102,7 @@ class TuningJob:
         self._objects = objects
         self._base = base
         self._report = report
+        self._points: list[dict[str, float]] = []
         self._seed = int.from_bytes(hashlib.sha256(spec.job.encode()).digest()[:4])
 
     def read(self) -> Succeeded:
@@ -137,13 +138,23 @@ class TuningJob:
             self._encoded.pairs(dataset.train),
             settings=settings,
             validate=lambda matrix: mean(self._encoded.figures(judged, matrix))[NDCG],
-            report=lambda check: self._report(Progressed(TRAINER, _progress(check, settings.steps))),
+            report=lambda check: self._tell(check, settings.steps),
         )
         self._model = TunedModel(self._base, self._tuned.matrix, self._card())
         folder = f"{self._spec.output_uri}/{TRAINER}/training_output"
         for name, content in self._model.files().items():
             self._objects.write(f"{folder}/{name}", content)
         return Succeeded(TRAINER, outputs={"training_output": Artifact(folder, self._model.card)})
+
+    def _tell(self, check: linear_map.Check, steps: int) -> None:
+        """Report a validation, and write down all so far, so that the curve can be watched as it grows.
+
+        `training_curve.json` is `{"steps": N, "points": [{"step": N, "loss": mean since the one before, NDCG: value}]}`.
+        """
+        self._points.append({"step": check.step, "loss": check.loss, NDCG: check.validation})
+        curve = {"steps": steps, "points": self._points}
+        self._objects.write(f"{self._spec.output_uri}/{TRAINER}/training_curve.json", json.dumps(curve).encode())
+        self._report(Progressed(TRAINER, _progress(check, steps)))
 
     def evaluate(self) -> Succeeded:
         """Measure base and tuned model on the validation and the test queries, in all and query by query.
