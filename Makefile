@@ -7,7 +7,7 @@ READY := .venv/.ready
 AUDIT := .venv/audit
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint audit simulate storm lock clean
+.PHONY: help demo test lint audit simulate storm cloud lock clean
 
 # List the recipes.
 help:
@@ -53,6 +53,10 @@ simulate: $(READY)
 # Kill, flood and cut off the real processes on this machine (docs/reliability.md): some fifty minutes.
 storm: $(READY)
 	@PYTHONPATH=tests $(BIN)/python -m faults.storms all --full --write docs/reliability.md
+
+# Rehearse it all in a Google Cloud project, PROJECT=ID, and remove it again; says first what that costs (deploy/terraform/README.md).
+cloud: $(READY)
+	@$(BIN)/python tests/cloud/rehearse.py --project "$(PROJECT)" $(MORE)
 
 # Pin the dependencies anew (requirements.txt) after a change to pyproject.toml.
 lock: $(READY)

@@ -1,11 +1,9 @@
 """Servers that several of these tests share the way to start."""
 
-import os
-
 import pytest
 from support.pubsub import Clients, PubSubServer
 from support.servers import running
-from support.stack import Stack
+from support.stack import standing
 
 
 @pytest.fixture(scope="module")
@@ -26,12 +24,5 @@ def clients(pubsub):
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory):
     """A whole stack of the module's own."""
-    before = dict(os.environ)
-    stack = Stack(tmp_path_factory.mktemp("home"))
-    try:
-        stack.up()
+    with standing(tmp_path_factory.mktemp("home")) as stack:
         yield stack
-    finally:
-        stack.down()
-        os.environ.clear()
-        os.environ.update(before)

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -107,3 +108,17 @@ class Stack:
     def slack(self) -> list[dict]:
         address = self.variables["DROPFORGE_SLACK_URL"].partition("/services/")[0]
         return httpx.get(f"{address}/_local/messages").json()
+
+
+@contextlib.contextmanager
+def standing(home: Path) -> Iterator[Stack]:
+    """A stack for as long as it is needed; the environment is as before afterwards."""
+    before = dict(os.environ)
+    stack = Stack(home)
+    try:
+        stack.up()
+        yield stack
+    finally:
+        stack.down()
+        os.environ.clear()
+        os.environ.update(before)
