@@ -4,14 +4,25 @@ import json
 import re
 import urllib.error
 import urllib.request
+from dataclasses import replace
+from urllib.parse import quote
 
 import pytest
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web import WebClient
 from slack_sdk.webhook import WebhookClient
+from support.faulty import faults
 from support.servers import Server, running
 
+from dropforge.adapters.memory import ManualClock, MemoryDisk, MemoryStore
+from dropforge.adapters.slack.bot import SlackBot
+from dropforge.claims import Claims
+from dropforge.domain.messages import Message, Tone
+from dropforge.domain.notifications import Notifications
 from dropforge_local.slack.mrkdwn import to_html
 from dropforge_local.slack.payload import Refused, read
 
+TOKEN = "xoxb-local"
 SECTION = {"type": "section", "text": {"type": "mrkdwn", "text": "tuned"}}
 
 
@@ -175,6 +186,127 @@ def test_the_page_escapes_everything_and_allows_no_script(url, webhook):
     assert page.count("&lt;script&gt;") >= 5
     assert "default-src 'none'" in headers["content-security-policy"]
     assert "unsafe" not in headers["content-security-policy"]
+
+
+# A bot
+
+
+@pytest.fixture
+def bot(url):
+    return WebClient(TOKEN, base_url=f"{url}/api/")
+
+
+def refused(method, **arguments):
+    with pytest.raises(SlackApiError) as error:
+        method(**arguments)
+    return error.value.response
+
+
+def test_a_bots_message_is_listed_where_it_stands(url, bot):
+    answer = bot.chat_postMessage(channel="#ml", text="tuned", blocks=[SECTION])
+
+    last = messages(url)[-1]
+    assert (last["channel"], last["ts"], last["thread"], last["text"]) == ("#ml", answer["ts"], "", "tuned")
+    assert re.fullmatch(r"\d{10}\.\d{6}", answer["ts"])
+
+
+def test_a_channel_is_the_same_by_its_id(url, bot):
+    named = bot.chat_postMessage(channel="#ml", text="one")["channel"]
+    assert bot.chat_postMessage(channel=named, text="two")["channel"] == named
+    assert messages(url)[-1]["channel"] == "#ml"
+    assert bot.conversations_info(channel=named)["channel"]["is_member"]
+
+
+def test_an_answer_stands_in_its_thread(url, bot):
+    first = bot.chat_postMessage(channel="#ml", text="first")
+    bot.chat_postMessage(channel=first["channel"], text="second", thread_ts=first["ts"])
+    assert messages(url)[-1]["thread"] == first["ts"]
+
+
+def test_a_thread_that_is_not_there_or_elsewhere_cannot_be_answered_in(bot):
+    elsewhere = bot.chat_postMessage(channel="#other", text="first")["ts"]
+    for thread in (elsewhere, "1.000001", "nonsense"):
+        answer = refused(bot.chat_postMessage, channel="#ml", text="second", thread_ts=thread)
+        assert (answer.status_code, answer["error"]) == (200, "thread_not_found")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        ({"channel": "#No Such", "text": "x"}, "channel_not_found"),
+        ({"channel": "", "text": "x"}, "channel_not_found"),
+        ({"channel": "#ml", "blocks": [{"type": "dividers"}], "text": "x"}, "invalid_blocks"),
+    ],
+)
+def test_what_slack_refuses_a_bot_is_refused_in_its_words_and_not_kept(url, bot, arguments, word):
+    before = len(messages(url))
+    assert refused(bot.chat_postMessage, **arguments)["error"] == word
+    assert before == len(messages(url))
+
+
+@pytest.mark.parametrize(("token", "word"), [("xoxp-other", "invalid_auth"), (None, "not_authed")])
+def test_a_token_that_is_no_bots_is_refused(url, token, word):
+    client = WebClient(token, base_url=f"{url}/api/")
+    assert refused(client.auth_test)["error"] == word
+    assert refused(client.chat_postMessage, channel="#ml", text="x")["error"] == word
+
+
+def test_a_bot_is_told_what_it_may_do(bot):
+    answer = bot.auth_test()
+    assert (answer["user"], "chat:write" in answer.headers["x-oauth-scopes"]) == ("dropforge", True)
+
+
+def test_a_bot_is_turned_away_as_slack_does(url, bot):
+    with faults(url, {"slack.post": ["return-429-retry-after-7s", "return-503"]}, everyone=True):
+        limited = refused(bot.chat_postMessage, channel="#ml", text="x")
+        away = refused(bot.chat_postMessage, channel="#ml", text="x")
+    assert (limited.status_code, limited["error"], limited.headers["Retry-After"]) == (429, "ratelimited", "7")
+    assert (away.status_code, away["error"]) == (503, "service_unavailable")
+
+
+def test_threads_of_a_run_and_dropforges_own_bot_fit_together(url):
+    clock = ManualClock()
+    claims = Claims(MemoryStore(MemoryDisk(clock), "state"), clock)
+    notifier = SlackBot(TOKEN, f"{url}/api/", Notifications(channels={"legal-*": "#legal"}), claims, clock)
+    first = Message(id="1", headline="legal-de: accepted", tone=Tone.NEUTRAL, dataset="legal-de", run="r")
+    notifier.tell(first)
+    notifier.tell(replace(first, headline="legal-de: deployed", kind="model.deployed", bars=(("base", 0.5),)))
+    *_, opened, answered = messages(url)
+    assert (opened["channel"], answered["channel"], answered["thread"]) == ("#legal", "#legal", opened["ts"])
+    assert answered["payload"]["reply_broadcast"]
+
+
+# The page
+
+
+def shown(url, channel):
+    page, _ = get(f"{url}/?channel={quote(channel)}")
+    return page.partition("<main>")[2]
+
+
+def test_the_page_shows_one_channel_and_leads_to_the_others(url, bot):
+    bot.chat_postMessage(channel="#here", text="in here")
+    bot.chat_postMessage(channel="#there", text="over there")
+    page, _ = get(f"{url}/?channel=%23here")
+    assert '<a href="?channel=%23here" aria-current=page>#here</a>' in page
+    assert '<a href="?channel=%23there">#there</a>' in page
+    assert ("in here" in shown(url, "#here"), "over there" in shown(url, "#here")) == (True, False)
+    assert "over there" in get(url)[0], "the newest message is seen without a choice"
+    assert "over there" in shown(url, "#nowhere <b>")
+
+
+def test_the_page_shows_answers_below_what_they_answer(url, bot):
+    first = bot.chat_postMessage(channel="#threads", text="first")
+    bot.chat_postMessage(channel="#threads", text="unrelated")
+    for text, broadcast in (("quiet", False), ("loud", True)):
+        bot.chat_postMessage(channel="#threads", text=text, thread_ts=first["ts"], reply_broadcast=broadcast)
+    page = shown(url, "#threads")
+    assert re.findall(r'<div class="text">(\w+)</div>', page) == ["first", "quiet", "loud", "unrelated", "loud"]
+    assert page.count("2 replies") == 1
+    assert (page.count("also sent to the channel"), page.count("replied to a thread")) == (1, 1)
+
+
+# Its markup
 
 
 @pytest.mark.parametrize(

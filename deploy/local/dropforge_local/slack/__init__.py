@@ -1,1 +1,1 @@
-"""A local receiver for Slack's incoming webhooks: it answers as Slack does and shows what was sent."""
+"""A local Slack: it takes messages by webhook and from a bot, answers as Slack does, and shows what was sent."""

@@ -1,4 +1,4 @@
-"""What Slack accepts from an incoming webhook, and in which words it refuses the rest.
+"""What Slack accepts as a message, and in which words it refuses the rest.
 
 Sources: docs.slack.dev, "Sending messages using incoming webhooks" (errors), "Block Kit" reference (limits). The limit on
 all blocks together is not documented; it was found by users (github.com/slackapi/bolt-js, threads 2509 and 2867).

@@ -11,7 +11,7 @@ import msgspec
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from dropforge_local.faults.http import FaultyHttp
@@ -19,7 +19,8 @@ from dropforge_local.faults.instructions import REQUEST
 from dropforge_local.faults.routes import routes as fault_routes
 from dropforge_local.faults.state import Faults
 from dropforge_local.serving import arguments, serve
-from dropforge_local.slack.page import CONTENT_SECURITY_POLICY, channel
+from dropforge_local.slack.api import Api
+from dropforge_local.slack.page import CONTENT_SECURITY_POLICY, workspace
 from dropforge_local.slack.payload import Refused, read
 from dropforge_local.slack.state import Messages
 
@@ -33,10 +34,11 @@ _PAGE_HEADERS = {
 }
 _POST = "slack.post"
 _FAULT_BODIES = {429: "rate_limited", 500: "rollup_error", 503: "service_unavailable"}
+_FAULT_WORDS = {429: "ratelimited", 500: "internal_error", 503: "service_unavailable"}
 
 
 class SlackServer:
-    """One channel and its webhook."""
+    """A workspace, its bot, and one webhook."""
 
     def __init__(self, folder: Path) -> None:
         self._messages = Messages(folder)
@@ -49,9 +51,13 @@ class SlackServer:
                 Route("/services/{team}/{service}/{token}", self.receive, methods=["POST"]),
                 Route("/", self.show),
                 Route("/_local/messages", self.list_messages),
+                *Api(self._messages).routes(),
                 *fault_routes(self._faults),
             ],
-            middleware=[Middleware(FaultyHttp, faults=self._faults, method_of=_method_of, refuse=_refuse)],
+            middleware=[
+                Middleware(FaultyHttp, faults=self._faults, method_of=_webhook, refuse=_refuse_webhook),
+                Middleware(FaultyHttp, faults=self._faults, method_of=_bot, refuse=_refuse_bot),
+            ],
             lifespan=self._lifespan,
         )
 
@@ -66,9 +72,10 @@ class SlackServer:
         self._messages.add(payload, time=datetime.now(UTC))
         return PlainTextResponse("ok")
 
-    async def show(self, _request: Request) -> Response:
-        """The channel as a page."""
-        return HTMLResponse(channel(self._messages.newest(_SHOWN)), headers=_PAGE_HEADERS)
+    async def show(self, request: Request) -> Response:
+        """A channel as a page: the one that `?channel=` names, or else the one with the newest message."""
+        page = workspace(self._messages.newest(_SHOWN), request.query_params.get("channel", ""))
+        return HTMLResponse(page, headers=_PAGE_HEADERS)
 
     async def list_messages(self, _request: Request) -> Response:
         """Every message, the newest last."""
@@ -101,12 +108,20 @@ async def _body(request: Request) -> bytes:
     return body
 
 
-def _method_of(request: Request) -> str | None:
+def _webhook(request: Request) -> str | None:
     return _POST if request.method == "POST" and request.url.path.startswith("/services/") else None
 
 
-def _refuse(status: int) -> Response:
+def _bot(request: Request) -> str | None:
+    return _POST if request.method == "POST" and request.url.path == "/api/chat.postMessage" else None
+
+
+def _refuse_webhook(status: int) -> Response:
     return PlainTextResponse(_FAULT_BODIES.get(status, "fault"), status)
+
+
+def _refuse_bot(status: int) -> Response:
+    return JSONResponse({"ok": False, "error": _FAULT_WORDS.get(status, "fault")}, status)
 
 
 def _json(value: object) -> Response:
@@ -115,7 +130,7 @@ def _json(value: object) -> Response:
 
 def main() -> None:
     """Serve until asked to stop."""
-    options = arguments("A local receiver for Slack's incoming webhooks.").parse_args()
+    options = arguments("A local Slack for webhooks and a bot.").parse_args()
     serve(create_app(options.dir), port=options.port)
 
 

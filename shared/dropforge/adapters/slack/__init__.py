@@ -1,0 +1,1 @@
+"""Slack: messages in Block Kit, by an incoming webhook or by a bot."""
