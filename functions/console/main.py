@@ -1,4 +1,4 @@
-"""Trigger: HTTP, for people. Reads the ledger; changes nothing."""
+"""Trigger: HTTP, for people. Reads the ledger; changes it only where the operator lets people ask."""
 
 import functions_framework
 from flask import Request, Response
