@@ -2,72 +2,22 @@
 
 import base64
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from cloudevents.http import CloudEvent
 from support.data import dataset
-from support.runs import MOMENT, validated
 from support.world import World
 
 from dropforge import wire
-from dropforge.domain.announcements import (
-    Links,
-    alias_moved,
-    announcement,
-    retiring,
-    skipped,
-    stuck,
-    unowned,
-    unserved,
-    waiting,
-)
-from dropforge.domain.catalogue import CATALOGUE
+from dropforge.domain.announcements import announcement
 from dropforge.domain.errors import Unreadable
-from dropforge.domain.events import EVERY_TYPE, DatasetIncomplete, DatasetMisnamed
-from dropforge.domain.facts import Fault, Judgement, Request, Serving, Tuned, Verdict, Waiting
+from dropforge.domain.events import EVERY_TYPE
 from dropforge.domain.jobs import JobState
 from dropforge.domain.messages import message_of
-from dropforge.domain.runs import State, advance
-from dropforge.domain.spaces import alias_of
+from dropforge.reports.examples import examples
 
-LINKS = Links("http://console.example", "https://jobs.example/", "p")
-AT = {"at": MOMENT, "function": "test", "event": "e"}
-
-
-def every_event():
-    """One event of each type, built as the workers build them."""
-    run = validated()
-    yield announcement(run, LINKS)
-    yield announcement(advance(replace(run, state=State.VALIDATING), State.REJECTED, **AT), LINKS)
-    submitted = advance(run, State.SUBMITTED, job="projects/p/locations/l/pipelineJobs/r", **AT)
-    yield announcement(submitted, LINKS)
-    fault = Fault(code="INTERNAL", message="m", step="s", blame="system_error")
-    yield announcement(advance(submitted, State.FAILED, fault=fault, **AT), LINKS)
-    succeeded = advance(submitted, State.SUCCEEDED, tuned=Tuned(model="m", metrics={"ndcg": 0.5}), **AT)
-    yield announcement(succeeded, LINKS)
-    judged = Judgement(verdict=Verdict.BETTER, metric="nDCG@10", base=0.5, tuned=0.6, because="it rose")
-    yield announcement(advance(succeeded, State.WITHHELD, judgement=judged, **AT), LINKS)
-    serving = Serving(endpoint="e", deployed_model="1", space="r/256/DEFAULT", dimensions=256, current=True)
-    deploying = advance(succeeded, State.DEPLOYING, serving=serving, judgement=judged, **AT)
-    yield announcement(advance(deploying, State.DEPLOY_FAILED, fault=fault, **AT), LINKS)
-    deployed = advance(deploying, State.DEPLOYED, **AT)
-    yield announcement(deployed, LINKS)
-    asked = Request(by="ann", at=MOMENT, reason="worse answers")
-    yield alias_moved(alias_of(deployed, request=asked), deployed, LINKS)
-    yield announcement(advance(deployed, State.RETIRED, **AT), LINKS)
-    yield skipped(deployed, LINKS, drop="0a1b2c3d", at=MOMENT)
-    yield DatasetIncomplete(
-        id="incomplete/topics/0a", time=MOMENT, dataset="topics", missing=("a",), probably_meant={"a": "A"}, unknown=()
-    )
-    yield DatasetMisnamed(id="misnamed/X", time=MOMENT, dataset="X", suggestion="x")
-    room = Waiting(reason="day_price", since=MOMENT, sentence="over the day's cap")
-    yield waiting(replace(run, waiting=room), LINKS)
-    yield stuck(deploying, LINKS)
-    yield unowned("projects/p/locations/l/endpoints/e", deployed, dataset="topics", at=MOMENT)
-    yield unserved(deployed)
-    yield retiring("topics", deployed.id, CATALOGUE.base_models["text-embedding-005"])
+EXAMPLES = list(examples().values())
 
 
 def delivered(data, attributes):
@@ -84,15 +34,15 @@ def delivered(data, attributes):
 
 
 def test_the_examples_hold_every_type():
-    assert {type(event) for event in every_event()} == set(EVERY_TYPE)
+    assert {type(event) for event in EXAMPLES} == set(EVERY_TYPE)
 
 
-@pytest.mark.parametrize("event", list(every_event()), ids=lambda event: event.id)
+@pytest.mark.parametrize("event", EXAMPLES, ids=lambda event: event.id)
 def test_an_event_comes_back_as_it_was(event):
     assert wire.domain_event(delivered(*wire.publishable(event))) == event
 
 
-@pytest.mark.parametrize("event", list(every_event()), ids=lambda event: event.id)
+@pytest.mark.parametrize("event", EXAMPLES, ids=lambda event: event.id)
 def test_an_event_is_a_cloud_event_in_the_pubsub_binding(event):
     data, attributes = wire.publishable(event)
 
@@ -105,7 +55,7 @@ def test_an_event_is_a_cloud_event_in_the_pubsub_binding(event):
     assert json.loads(data)["dataset"] == event.dataset
 
 
-@pytest.mark.parametrize("event", list(every_event()), ids=lambda event: event.id)
+@pytest.mark.parametrize("event", EXAMPLES, ids=lambda event: event.id)
 def test_people_are_told_of_an_event_or_it_is_nobodys_news(event):
     message = message_of(event)
     if message is None:
@@ -116,7 +66,7 @@ def test_people_are_told_of_an_event_or_it_is_nobodys_news(event):
 
 
 def test_fields_of_a_later_release_do_no_harm():
-    event = next(every_event())
+    event = EXAMPLES[0]
     data, attributes = wire.publishable(event)
     later = json.dumps(json.loads(data) | {"added_in_a_later_release": [1]}).encode()
     assert wire.read_message(later, attributes) == event

@@ -49,7 +49,7 @@ class RunEvent(Event):
         run: The run's id.
         version: The dataset version's digest.
         attempt: From 1.
-        state: The state that the run reached.
+        state: The state that the run reached; of a notice, where it stands.
         started: When the run began.
         links: Addresses for people: `console`, and where they apply `job`, `report`.
     """
@@ -69,9 +69,14 @@ class RunEvent(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetValidated(RunEvent):
-    """A version passed every check and is pinned for training. `findings` counts what is worth knowing all the same.
+    """A version passed every check and is pinned for training.
 
-    `estimate` is what the tuning is expected to take; of a later attempt `reason` says why it is made.
+    Attributes:
+        rows: Data rows in each file.
+        findings: How often each rule found something worth knowing all the same, by the rule's code.
+        warnings: The first few of them.
+        estimate: What the tuning is expected to take.
+        reason: Of a later attempt: why it is made.
     """
 
     TYPE = "dropforge.dataset.validated.v1"
@@ -85,7 +90,13 @@ class DatasetValidated(RunEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetRejected(RunEvent):
-    """A version breaks the rules; nothing was submitted. `errors` holds the first few, `findings` counts them all."""
+    """A version breaks the rules; nothing was submitted.
+
+    Attributes:
+        rows: Data rows in each file.
+        findings: How often each rule found something, by the rule's code; all of them.
+        errors: The first few of those for which it was rejected.
+    """
 
     TYPE = "dropforge.dataset.rejected.v1"
     TOPIC = "dataset-rejected"
@@ -96,7 +107,12 @@ class DatasetRejected(RunEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TuningSubmitted(RunEvent):
-    """The pipeline job exists: from here on it costs money."""
+    """The pipeline job exists: from here on it costs money.
+
+    Attributes:
+        job: The pipeline job's resource name.
+        base_model: Which model is tuned.
+    """
 
     TYPE = "dropforge.tuning.submitted.v1"
     TOPIC = "tuning-submitted"
@@ -106,7 +122,16 @@ class TuningSubmitted(RunEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobComplete(RunEvent):
-    """The pipeline job ended. Outcome: `succeeded`, `failed`, `cancelled` or `paused`."""
+    """The pipeline job ended, or was paused. A run that could not be submitted ends so, too.
+
+    Attributes:
+        outcome: `succeeded`, `failed`, `cancelled` or `paused`.
+        job: The pipeline job's resource name; empty where there never was one.
+        seconds: From submission, or where there was none from the run's begin, until now.
+        model: The tuned model's resource name; empty where there is none.
+        metrics: As the pipeline's evaluator wrote them: its keys, its figures.
+        error: Why it ended badly; None where it did not.
+    """
 
     TYPE = "dropforge.job.complete.v1"
     TOPIC = "job-complete"
@@ -120,7 +145,21 @@ class JobComplete(RunEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelDeployed(RunEvent):
-    """A tuned model answers predictions. Its vectors are a space of their own: re-embed before switching."""
+    """A tuned model answers predictions. Its vectors are a space of their own: re-embed before switching.
+
+    Attributes:
+        model: The tuned model's resource name.
+        endpoint: The endpoint's resource name: it answers `:predict`.
+        space_id: The vector space. Vectors of two spaces cannot be compared.
+        previous_space_id: What readers used before; empty for a dataset's first deployment.
+        reindex_required: Whether documents must be embedded anew before switching.
+        current: Whether the dataset's alias points here; False where a newer wish was deployed meanwhile: do not switch.
+        dimensions: Length of a vector.
+        metrics: As the pipeline's evaluator wrote them.
+        judgement: What the gate measured and decided.
+        embeddings: `gs://` prefix of the corpus' vectors in this space, files that Vector Search imports; empty where nobody
+            asked for them, or there are none.
+    """
 
     TYPE = "dropforge.model.deployed.v1"
     TOPIC = "model-deployed"
@@ -163,7 +202,13 @@ class AliasMoved(RunEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelWithheld(RunEvent):
-    """A tuned model was kept from being deployed: by the gate, by its policy, or (`error`) because somebody asked."""
+    """A tuned model was kept from being deployed: by the gate, by its policy, or because somebody asked.
+
+    Attributes:
+        model: The tuned model's resource name.
+        judgement: What the gate measured and decided; None where it was not asked.
+        error: Who asked for it, and why; None where nobody did.
+    """
 
     TYPE = "dropforge.model.withheld.v1"
     TOPIC = "notices"
@@ -174,7 +219,12 @@ class ModelWithheld(RunEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeployFailed(RunEvent):
-    """A tuned model could not be deployed; nothing is left that bills."""
+    """A tuned model could not be deployed; nothing is left that bills.
+
+    Attributes:
+        model: The tuned model's resource name.
+        error: Why.
+    """
 
     TYPE = "dropforge.deploy.failed.v1"
     TOPIC = "notices"
@@ -184,11 +234,19 @@ class DeployFailed(RunEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpaceRetired(RunEvent):
-    """A space's model was taken off its endpoint."""
+    """A space's model was taken off its endpoint.
+
+    Attributes:
+        space_id: The space that answers no more.
+        by: Who asked for it; empty where nobody did: its readers had left it.
+        reason: Why, in their words.
+    """
 
     TYPE = "dropforge.space.retired.v1"
     TOPIC = "notices"
     space_id: str
+    by: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,7 +279,11 @@ class DatasetIncomplete(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetMisnamed(Event):
-    """A folder's name cannot be a dataset's, or it lies too deep. `dataset` is its path, `suggestion` a name that can."""
+    """A folder's name cannot be a dataset's, or it lies too deep. `dataset` is its path.
+
+    Attributes:
+        suggestion: A name that can be a dataset's.
+    """
 
     TYPE = "dropforge.dataset.misnamed.v1"
     TOPIC = "notices"
@@ -247,7 +309,11 @@ class RunWaiting(RunEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStuck(RunEvent):
-    """A run has stood in its state for longer than is normal, since `since`. Nothing was done about it."""
+    """A run has stood in its state for longer than is normal. Nothing was done about it.
+
+    Attributes:
+        since: Since when.
+    """
 
     TYPE = "dropforge.run.stuck.v1"
     TOPIC = "notices"
