@@ -116,3 +116,27 @@ class TestWishes:
     def test_a_name_of_nothing_is_one_sentence(self, capsys, monkeypatch):
         error = failed(capsys, monkeypatch, "cancel", "nobody")
         assert error == "dropforge: there is no run and no dataset nobody: `dropforge runs` lists them\n"
+
+
+class TestRuns:
+    @pytest.fixture
+    def settled(self, world):
+        """Three runs that were rejected, and one in flight that began before the last of them."""
+        for name in ("alpha", "beta", "flying", "gamma"):
+            files = dataset() if name == "flying" else dataset() | {"test_label.tsv": labels([("q1", "nowhere", 1)])}
+            world.land(world.put(name, files))
+        return world
+
+    def test_those_in_flight_come_first(self, settled):
+        assert [run["dataset"] for run in json.loads(said("runs", "--json"))] == ["flying", "gamma", "beta", "alpha"]
+
+    def test_they_can_be_chosen_by_state_and_dataset(self, settled):
+        assert [run["dataset"] for run in json.loads(said("runs", "--state", "validated", "--json"))] == ["flying"]
+        assert [run["dataset"] for run in json.loads(said("runs", "--dataset", "beta", "--json"))] == ["beta"]
+        assert json.loads(said("runs", "--dataset", "beta", "--state", "failed", "--json")) == []
+
+    def test_what_is_not_shown_is_mentioned(self, settled, monkeypatch):
+        monkeypatch.setattr(runs, "_PAGE", 1)
+        answer = CliRunner().invoke(command_line.app, ["runs", "--most", "2"])
+        assert ("alpha" in answer.stdout, "There are older ones" in answer.stderr) == (False, True)
+        assert "There are older ones" not in said("runs", "--most", "3")

@@ -1,6 +1,5 @@
 """`dropforge cancel`, `rerun`, `approve`, `rollback`, `retire`: what people ask for by hand."""
 
-import getpass
 import time
 from typing import Annotated
 
@@ -13,18 +12,17 @@ from dropforge.actions import rerun as rerunning
 from dropforge.actions import retire as retiring
 from dropforge.actions import rollback as rolling_back
 from dropforge.bootstrap import Ports
+from dropforge.cli.asking import Reason, request
 from dropforge.cli.place import connect
 from dropforge.cli.runs import AsJson, run_named
 from dropforge.domain.errors import NotAllowed, Unavailable
-from dropforge.domain.facts import Request
 from dropforge.domain.runs import Run
-from dropforge.domain.text import as_words, printable, shortened
+from dropforge.domain.text import as_words
 from dropforge.workers.outcome import What
 
 RunArgument = Annotated[
     str, typer.Argument(metavar="RUN", help="The run's id, or a dataset's name for its newest run.")
 ]
-Reason = Annotated[str, typer.Option("--reason", help="Why, in your words: it goes on record and into Slack.")]
 Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Stay until it is done, showing each step.")]
 
 _LOOKS_EVERY = 1.0  # second
@@ -36,7 +34,7 @@ def add_to(app: typer.Typer) -> None:
     app.command(epilog='Example: `dropforge rerun topics-0f3a9c1b2d4e --reason "more quota now"`')(rerun)
     app.command(epilog='Example: `dropforge approve topics-0f3a9c1b2d4e --reason "checked by hand"`')(approve)
     app.command(epilog='Example: `dropforge rollback topics --reason "worse answers on mobile"`')(rollback)
-    app.command(epilog="Example: `dropforge retire topics-0f3a9c1b2d4e`")(retire)
+    app.command(epilog='Example: `dropforge retire topics-0f3a9c1b2d4e --reason "nobody asks it any more"`')(retire)
 
 
 def cancel(run: RunArgument, *, reason: Reason = "", wait: Wait = True, as_json: AsJson = False) -> None:
@@ -44,7 +42,7 @@ def cancel(run: RunArgument, *, reason: Reason = "", wait: Wait = True, as_json:
     ports = connect()
     found = cancelling.cancel(
         run_named(run, ports.ledger).id,
-        _request(reason, ports),
+        request(reason, ports),
         tuner=ports.tuner,
         budget=ports.budget,
         progress=ports.progress,
@@ -56,7 +54,7 @@ def rerun(run: RunArgument, *, reason: Reason = "", wait: Wait = False, as_json:
     """Tune a run's version once more, as a new attempt with the same bytes. It costs what a tuning costs."""
     ports = connect()
     found = rerunning.rerun(
-        run_named(run, ports.ledger).id, _request(reason, ports), attempts=ports.attempts, progress=ports.progress
+        run_named(run, ports.ledger).id, request(reason, ports), attempts=ports.attempts, progress=ports.progress
     )
     _end(found, ports, wait=wait, as_json=as_json)
 
@@ -65,7 +63,7 @@ def approve(run: RunArgument, *, reason: Reason = "", wait: Wait = False, as_jso
     """Deploy a model that was withheld, that could not be deployed, or that was retired. The gate is not asked."""
     ports = connect()
     found = approving.approve(
-        run_named(run, ports.ledger).id, _request(reason, ports), host=ports.host, progress=ports.progress
+        run_named(run, ports.ledger).id, request(reason, ports), host=ports.host, progress=ports.progress
     )
     _end(found, ports, wait=wait, as_json=as_json)
 
@@ -80,7 +78,7 @@ def rollback(
     """Point a dataset's readers back to the space before, which is still served, and tell everybody."""
     ports = connect()
     alias = rolling_back.rollback(
-        dataset, to, _request(reason, ports), aliases=ports.aliases, host=ports.host, progress=ports.progress
+        dataset, to, request(reason, ports), aliases=ports.aliases, host=ports.host, progress=ports.progress
     )
     if as_json:
         typer.echo(wire.as_text(alias))
@@ -95,12 +93,14 @@ def retire(
     even_current: Annotated[
         bool, typer.Option("--even-current", help="Even if readers are pointed to it: they are pointed nowhere then.")
     ] = False,
+    reason: Reason = "",
     as_json: AsJson = False,
 ) -> None:
     """Take a run's model off its endpoint and remove the endpoint, so that it bills no more. The model is kept."""
     ports = connect()
     run_id = run_named(run, ports.ledger).id
-    left = retiring.leave(run_id, even_current=even_current, aliases=ports.aliases, progress=ports.progress)
+    wish = request(reason, ports)
+    left = retiring.leave(run_id, wish, even_current=even_current, aliases=ports.aliases, progress=ports.progress)
 
     outcome = None
     while outcome is None:
@@ -111,7 +111,7 @@ def retire(
                 host=ports.host,
                 progress=ports.progress,
                 function="retire",
-                cause=f"retire/{getpass.getuser()}",
+                cause=f"retire/{wish.by}",
             )
         except Unavailable as error:
             typer.echo(f"dropforge: {error}", err=True)
@@ -119,12 +119,6 @@ def retire(
     if outcome.what is What.IGNORED:
         raise NotAllowed(f"run {run_id} was not retired: {outcome.why}")
     typer.echo(wire.as_text(ports.ledger.wanted(run_id)) if as_json else f"{run_id} is retired; its model is kept.")
-
-
-def _request(reason: str, ports: Ports) -> Request:
-    """A wish at this moment, by the store's clock: that of this machine may be wrong, and wishes are compared."""
-    by = printable(shortened(getpass.getuser(), 100))
-    return Request(by=by, at=ports.ledger.clock(), reason=printable(shortened(reason, 300)))
 
 
 def _end(run: Run, ports: Ports, *, wait: bool, as_json: bool) -> None:

@@ -12,9 +12,11 @@ from rich.text import Text
 
 from dropforge import wire
 from dropforge.bootstrap import Ports
+from dropforge.cli.asking import request
 from dropforge.cli.place import connect
 from dropforge.cli.runs import AsJson, console
 from dropforge.deadletters import DeadLetter, DeadLetters, SetAside, retry
+from dropforge.deadletters import discard as take_away
 from dropforge.domain.errors import Missing, Unreadable
 from dropforge.domain.text import printable
 
@@ -33,7 +35,9 @@ def add_to(app: typer.Typer) -> None:
     group.command("list", epilog="Example: `dropforge dlq list --json`")(show_all)
     group.command("show", epilog="Example: `dropforge dlq show submit_tuning/4711`")(show)
     group.command("retry", epilog="Example: `dropforge dlq retry --all`")(retry_some)
-    group.command("discard", epilog="Example: `dropforge dlq discard notify_slack/4711`")(discard)
+    group.command("discard", epilog='Example: `dropforge dlq discard notify_slack/4711 --reason "told by hand"`')(
+        discard
+    )
     app.add_typer(group)
 
 
@@ -130,12 +134,17 @@ def retry_some(
         raise typer.Exit(1)
 
 
-def discard(names: Names = None) -> None:
-    """Remove dead letters for good."""
+def discard(
+    names: Names = None,
+    *,
+    reason: Annotated[str, typer.Option("--reason", help="Why, in your words: it goes on record.")] = "",
+) -> None:
+    """Remove dead letters for good. A copy stays on record in the state bucket, with your name and the reason."""
     _need_some(names, everything=False)
-    with _found(connect()) as found:
+    made = connect()
+    with _found(made) as found:
         for each in _named(found, names or []):
-            each.lying.remove(each.letter)
+            take_away(each.letter, each.lying, request(reason, made), made.state)
             typer.echo(f"{each.letter.name}: removed")
 
 

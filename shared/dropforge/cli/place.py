@@ -1,4 +1,8 @@
-"""Which Dropforge a command works with: the environment's, else that of a stack running in this folder."""
+"""Which Dropforge a command works with.
+
+The one that `--profile` or `--project` names, else the environment's, else that of the stack in this folder, else the default
+profile's.
+"""
 
 import os
 import socket
@@ -6,16 +10,17 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from dropforge import bootstrap, settings
+from dropforge.cli import profiles
 from dropforge.domain.errors import Misconfigured
 
 STACK = Path(".dropforge/env")
 
 
 def connect() -> bootstrap.Ports:
-    """The ports of the Dropforge that the environment names, or that runs from `.dropforge` in this folder.
+    """The ports of the Dropforge that a command works with.
 
     Raises:
-        Misconfigured: Neither is there, the one in this folder is not running, or a setting is unusable.
+        Misconfigured: There is none, the one in this folder is not running, or a setting is unusable.
     """
     find()
     from dropforge import logs  # noqa: PLC0415 - a check of a folder here starts faster without it
@@ -24,21 +29,36 @@ def connect() -> bootstrap.Ports:
     return bootstrap.Ports(settings.load())
 
 
-def find() -> None:
-    """See that the environment names a Dropforge, if need be the one that runs from `.dropforge` in this folder.
+def choose(*, profile: str = "", project: str = "") -> None:
+    """Work with the Dropforge of a profile, or of a project, whatever the environment says.
 
     Raises:
-        Misconfigured: Neither is there, or the one in this folder is not running.
+        Misconfigured: There is no such profile, or no project can have this id.
+    """
+    known = profiles.read()
+    chosen = known.of(profile) if profile else profiles.of_project(project)
+    profiles.work_with(chosen, known.file, os.environ)
+
+
+def find() -> None:
+    """See that the environment names a Dropforge.
+
+    Raises:
+        Misconfigured: There is none, or the one in this folder is not running.
     """
     if "DROPFORGE_STATE_BUCKET" not in os.environ:
         try:
             lines = STACK.read_text(encoding="utf-8").splitlines()
         except OSError as error:
-            raise Misconfigured(
-                "no stack is running here: start one with `dropforge local up`; or name one in the cloud by "
-                "DROPFORGE_PROJECT, DROPFORGE_DROP_BUCKET and DROPFORGE_STATE_BUCKET"
-            ) from error
-        os.environ.update((name, value) for name, _, value in (line.partition("=") for line in lines))
+            known = profiles.read()
+            if not known.default:
+                raise Misconfigured(
+                    "no stack is running here: start one with `dropforge local up`; or name one in the cloud with --project "
+                    "or --profile (`dropforge profiles` says more)"
+                ) from error
+            profiles.work_with(known.of(known.default), known.file, os.environ)
+        else:
+            os.environ.update((name, value) for name, _, value in (line.partition("=") for line in lines))
     require_running()
 
 
@@ -56,5 +76,5 @@ def require_running() -> None:
         socket.create_connection((address.hostname, address.port), timeout=2).close()
     except OSError as error:
         raise Misconfigured(
-            f"the stack whose storage is {storage} is not running: start it again with `dropforge local up`"
+            f"the stack whose storage is {storage} is not running: start it again with `dropforge local up`, or name another Dropforge with --profile or --project"
         ) from error

@@ -120,7 +120,7 @@ def space_of(made: Ports, dataset: str) -> Alias:
     """
     if space := made.aliases.of(dataset):
         return space
-    if any(run.dataset == dataset for run in made.ledger.summaries()):
+    if made.ledger.of_dataset(dataset):
         raise Missing(
             f"{printable(dataset)} has no deployed model yet: `dropforge show {printable(dataset)}` tells how far it is"
         )

@@ -4,6 +4,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Annotated
 
 import typer
@@ -18,7 +19,8 @@ from dropforge.domain.evaluation import MEASURES
 from dropforge.domain.facts import Checked, Judgement
 from dropforge.domain.messages import in_brief, in_words, line_of
 from dropforge.domain.runs import SETTLED, Run, State
-from dropforge.domain.text import as_words
+from dropforge.domain.text import as_span, as_words, printable, shortened
+from dropforge.history import Summary
 from dropforge.ledger import Ledger
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON with stable fields.")]
@@ -30,31 +32,64 @@ _COLOURS = {
     State.DEPLOY_FAILED: "red",
     State.WITHHELD: "yellow",
 }
+_PAGE = 500  # lines of the history that are asked for at a time
 _PIPED_WIDTH = 160  # a pipe has no width of its own
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this file."""
-    app.command(epilog="Example: `dropforge runs --json`")(runs)
+    app.command(epilog="Example: `dropforge runs --state failed --state rejected`")(runs)
     app.command(epilog="Example: `dropforge show topics-0f3a9c1b2d4e`")(show)
 
 
-def runs(*, as_json: AsJson = False) -> None:
-    """List every run, the newest first."""
-    found = sorted(connect().ledger.summaries(), key=lambda run: run.started, reverse=True)
+def runs(
+    *,
+    dataset: Annotated[str, typer.Option(metavar="NAME", help="Only those of this dataset.")] = "",
+    state: Annotated[
+        list[State] | None, typer.Option(metavar="STATE", help="Only those that stand there; may be repeated.")
+    ] = None,
+    most: Annotated[int, typer.Option(metavar="N", min=1, help="How many of those that are past at most.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List runs: those in flight, then those that are past, the newest first."""
+    found, is_all = _listed(connect().ledger, dataset, frozenset(state or State), most)
     if as_json:
         typer.echo(wire.as_text(found))
         return
     if not found:
-        typer.echo("No run yet. Drop a dataset folder into the bucket, under datasets/NAME/.")
+        wanted = "like that" if dataset or state else "yet. Drop a dataset folder: `dropforge drop FOLDER`"
+        typer.echo(f"No run {wanted}.")
         return
     table = Table(box=None, pad_edge=False)
     for heading in ("run", "state", "nDCG@10, base → tuned", "started"):
         table.add_column(heading, no_wrap=True)
     for run in found:
         figures = f"{run.base:.3f} → {run.tuned:.3f}" if run.base is not None and run.tuned is not None else ""
-        table.add_row(run.id, _state(run.state), figures, _ago(run.started))
+        table.add_row(run.id, coloured(run.state), figures, _ago(run.started))
     console().print(table)
+    if not is_all:
+        typer.echo(f"There are older ones: `--most {most * 10}` shows more.", err=True)
+
+
+def _listed(ledger: Ledger, dataset: str, states: frozenset[State], most: int) -> tuple[list[Summary], bool]:
+    """Runs in flight, then the past ones, and whether those are all."""
+    if dataset:
+        found = [run for run in ledger.of_dataset(dataset) if run.state in states]
+        return found[:most], len(found) <= most
+    flying = sorted(ledger.in_flight(), key=lambda run: run.started, reverse=True)
+    ids = {run.id for run in flying}
+    past = (run for run in _past(ledger) if run.id not in ids and run.state in states)
+    shown = list(islice(past, most))
+    return [run for run in flying if run.state in states] + shown, len(shown) < most or next(past, None) is None
+
+
+def _past(ledger: Ledger) -> Iterator[Summary]:
+    behind = ""
+    while True:
+        page = ledger.past(behind=behind, most=_PAGE)
+        yield from page.runs
+        if not (behind := page.rest):
+            return
 
 
 def show(
@@ -77,10 +112,10 @@ def run_named(named: str, ledger: Ledger) -> Run:
         Missing: There is neither.
     """
     run = ledger.load(named)
-    if run is None and (runs := [run for run in ledger.summaries() if run.dataset == named]):
-        run = ledger.load(max(runs, key=lambda run: run.started).id)
+    if run is None and (runs := ledger.of_dataset(named)):
+        run = ledger.load(runs[0].id)
     if run is None:
-        raise Missing(f"there is no run and no dataset {named}: `dropforge runs` lists them")
+        raise Missing(f"there is no run and no dataset {printable(shortened(named, 100))}: `dropforge runs` lists them")
     return run
 
 
@@ -96,14 +131,14 @@ def _sheet(run: Run) -> Table:
 def _course(run: Run) -> Iterator[tuple[str, str | Text]]:
     """Where the run stands and how it came there."""
     yield "run", run.id
-    yield "state", _state(run.state)
+    yield "state", coloured(run.state)
     for step in run.history:
         yield "", f"{step.at:%Y-%m-%d %H:%M:%S}  {step.state:<14} {step.function}"
     if run.reason:
         yield "attempt", f"{run.attempt}: {run.reason}"
     if run.waiting and run.state is State.VALIDATED:
         yield "waits", Text(run.waiting.sentence, style="yellow")
-    for what, request in (("cancelled", run.stop), ("approved", run.approval)):
+    for what, request in (("cancelled", run.stop), ("approved", run.approval), ("retired", run.retirement)):
         if request:
             yield (
                 what,
@@ -156,16 +191,13 @@ def _judged(judgement: Judgement) -> Iterator[tuple[str, str]]:
         yield "", f"rank {example.before or '>10'} → {example.after or '>10'}: {example.text}"
 
 
-def _state(state: State) -> Text:
+def coloured(state: State) -> Text:
+    """A state in words, in its colour."""
     return Text(as_words(state), style=_COLOURS.get(state, "" if state in SETTLED else "cyan"))
 
 
 def _ago(time: datetime) -> str:
-    seconds = int((datetime.now(UTC) - time).total_seconds())
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds // size} {unit} ago"
-    return f"{max(seconds, 0)} s ago"
+    return f"{as_span(datetime.now(UTC) - time)} ago"
 
 
 def console() -> Console:
