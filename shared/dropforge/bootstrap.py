@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dropforge import settings
-from dropforge.ports import Clock, EventBus, ModelHost, Notifier, ObjectStore, Reader, Tuner
+from dropforge.ports import Clock, Doorkeeper, EventBus, ModelHost, Notifier, ObjectStore, Reader, Tuner, Webhook
 from dropforge.settings import Settings
 
 if TYPE_CHECKING:
+    from dropforge.adapters.directory import Directory
+    from dropforge.adapters.google.listening import Listening
     from dropforge.adapters.google.undelivered import Undelivered
     from dropforge.adapters.google.vertex import Vertex
+    from dropforge.adapters.slack.bot import SlackBot
     from dropforge.aliases import Aliases
     from dropforge.attempts import Attempts
     from dropforge.budget import Budget
@@ -70,6 +73,13 @@ class Ports:
         from dropforge.adapters.google.undelivered import Undelivered
 
         return Undelivered(self.settings.project)
+
+    @cached_property
+    def listening(self) -> "Listening":
+        """Hears what is published."""
+        from dropforge.adapters.google.listening import Listening
+
+        return Listening(self.settings.project)
 
     @cached_property
     def wiring(self) -> "Wiring":
@@ -148,10 +158,38 @@ class Ports:
 
     @cached_property
     def notifier(self) -> Notifier:
-        """Who tells people."""
-        from dropforge.adapters.slack import SlackNotifier
+        """Who tells people: Slack's bot where there is one, else an incoming webhook of Slack's."""
+        from dropforge.adapters.slack.notifier import SlackNotifier
 
-        return SlackNotifier(self.settings.slack_url)
+        return self.bot or SlackNotifier(self.settings.slack_url, self.clock)
+
+    @cached_property
+    def bot(self) -> "SlackBot | None":
+        """Slack's bot; None where it has no token."""
+        if not self.settings.slack_token:
+            return None
+        from dropforge.adapters.slack.bot import SlackBot
+
+        wanted = self.settings.operator.notifications
+        return SlackBot(self.settings.slack_token, self.settings.slack_api, wanted, self.claims, self.clock)
+
+    @cached_property
+    def webhook(self) -> Webhook | None:
+        """Whom events are sent to besides; None where that is nobody."""
+        if not self.settings.webhook_url:
+            return None
+        from dropforge.adapters.webhook import SignedWebhook
+
+        return SignedWebhook(self.settings.webhook_url, self.settings.webhook_keys, self.clock)
+
+    @cached_property
+    def doorkeeper(self) -> Doorkeeper | None:
+        """Who knows the people that come to the console; None where nobody does."""
+        if not self.settings.iap_audience:
+            return None
+        from dropforge.adapters.google.doorkeeper import IdentityAwareProxy
+
+        return IdentityAwareProxy(self.settings.iap_audience)
 
     @cached_property
     def _vertex(self) -> "Vertex":
@@ -172,13 +210,18 @@ def reader(place: str) -> tuple[Reader, str]:
         Misconfigured: The cloud cannot be reached as whoever calls.
     """
     if not place.startswith(BUCKETS):
-        from dropforge.adapters.directory import Directory
-
-        return Directory(Path(place)), ""
+        return directory(place), ""
     from dropforge.adapters.google.storage import CloudStorage
 
     bucket, _, path = place.removeprefix(BUCKETS).partition("/")
     return CloudStorage("", bucket), f"{path.rstrip('/')}/" if path.strip("/") else ""
+
+
+def directory(path: str) -> "Directory":
+    """A folder on this machine."""
+    from dropforge.adapters.directory import Directory
+
+    return Directory(Path(path))
 
 
 def inspection(place: str, size: int) -> AbstractContextManager["Inspection"]:

@@ -1,6 +1,7 @@
 """Dead letters: events that could not be handled, kept with the reason until somebody has dealt with them.
 
-    aside/FUNCTION/EVENT.json   in the state bucket: what a function gave up, and why
+    aside/FUNCTION/EVENT.json       in the state bucket: what a function gave up, and why
+    discarded/FUNCTION/EVENT.json   beside it: what a person took away for good, who, when and why
 
 What ends a function without a word (no memory, no time) Pub/Sub gives up by itself: it lies on the dead-letter
 subscriptions (`adapters/google/undelivered.py`), without a reason.
@@ -17,11 +18,12 @@ from cloudevents.http import CloudEvent
 from dropforge import wire
 from dropforge.domain.errors import Conflict, Missing, Unreadable
 from dropforge.domain.events import Event
-from dropforge.domain.text import printable, shortened
+from dropforge.domain.facts import Request
+from dropforge.domain.text import printable, shortened, without_secrets
 from dropforge.logs import log
 from dropforge.ports import NEW, EventBus, ObjectStore
 
-_ASIDE = "aside/"
+_ASIDE, _DISCARDED = "aside/", "discarded/"
 _LONGEST_REASON = 2_000
 
 
@@ -101,11 +103,11 @@ class SetAside:
             source=str(event["source"]),
             time=str(event.get("time") or ""),
             error=type(error).__name__,
-            reason=printable(shortened(str(error), _LONGEST_REASON)),
+            reason=printable(shortened(without_secrets(str(error)), _LONGEST_REASON)),
             data=wire.as_json(event.data),
         )
         try:
-            self._state.write(_path(letter), wire.encode(letter), replacing=NEW)
+            self._state.write(_path(_ASIDE, letter), wire.encode(letter), replacing=NEW)
         except Conflict:
             return
 
@@ -128,7 +130,7 @@ class SetAside:
 
     def remove(self, letter: DeadLetter) -> None:
         """See `DeadLetters.remove`."""
-        self._state.delete(_path(letter))
+        self._state.delete(_path(_ASIDE, letter))
 
 
 def retry(letter: DeadLetter, lying: DeadLetters, bus: EventBus) -> Event | None:
@@ -148,5 +150,24 @@ def retry(letter: DeadLetter, lying: DeadLetters, bus: EventBus) -> Event | None
     return event
 
 
-def _path(letter: DeadLetter) -> str:
-    return f"{_ASIDE}{letter.name}.json"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discarded:
+    """A dead letter that is no more, and whose wish that was."""
+
+    letter: DeadLetter
+    request: Request
+
+
+def discard(letter: DeadLetter, lying: DeadLetters, request: Request, state: ObjectStore) -> None:
+    """Take a dead letter away for good. What it was is kept before it goes, with who wanted that and why.
+
+    Raises:
+        Unavailable: It could not be kept, or not be taken away: it still lies there.
+    """
+    state.write(_path(_DISCARDED, letter), wire.encode(Discarded(letter=letter, request=request)), replacing=None)
+    lying.remove(letter)
+    log.info("event.discarded", letter=letter.name, by=request.by, reason=request.reason)
+
+
+def _path(folder: str, letter: DeadLetter) -> str:
+    return f"{folder}{letter.name}.json"

@@ -1,7 +1,7 @@
 """Logs: structured, JSON that Cloud Logging reads, readable colours on a terminal.
 
 An entry's event is `noun.verb`; all of them stand in `Name`. Text of a dataset or of a service is hostile: control
-characters never reach a terminal, and JSON escapes the rest.
+characters never reach a terminal, and JSON escapes the rest. An exception's may hold a secret, which goes nowhere.
 """
 
 import logging
@@ -14,13 +14,14 @@ from typing import Any, Literal, Protocol, get_args
 import structlog
 
 from dropforge.domain.errors import Transient
-from dropforge.domain.text import printable
+from dropforge.domain.text import printable, without_secrets
 
 Name = Literal[
     "event.handled",
     "event.unreadable",
     "event.retried",
     "event.given_up",
+    "event.discarded",
     "run.reached",
     "record.failed",
     "record.repaired",
@@ -85,7 +86,7 @@ def set_up(*, terminal: bool | None = None) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
             structlog.processors.add_log_level,
             structlog.processors.format_exc_info,
-            _without_control_characters,
+            _fit_to_be_read,
             *([] if coloured else [_with_trace, _as_cloud_logging]),
             render,
         ],
@@ -95,11 +96,11 @@ def set_up(*, terminal: bool | None = None) -> None:
     )
 
 
-def _without_control_characters(_: object, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def _fit_to_be_read(_: object, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for key, value in entry.items():
         if isinstance(value, str):
             lines = value.split("\n") if key == "exception" else [value]
-            entry[key] = "\n".join(printable(line) for line in lines)
+            entry[key] = "\n".join(printable(without_secrets(line)) for line in lines)
     return entry
 
 

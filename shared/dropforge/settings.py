@@ -3,12 +3,15 @@
 The environment says where things are; `dropforge.yaml` (its path in `DROPFORGE_CONFIG`) says what the operator wants.
 """
 
+import base64
+import binascii
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -19,14 +22,17 @@ from dropforge.domain.corrections import Corrections, ModelCorrection, corrected
 from dropforge.domain.errors import Misconfigured
 from dropforge.domain.gate import GateRules, problems_of_rules
 from dropforge.domain.jobs import Machines, problems_of_labels
+from dropforge.domain.notifications import Notifications, problems_of_notifications
 from dropforge.domain.plan import Pace, Prices
-from dropforge.domain.tuning import Bounds, Tuning, problems_of
+from dropforge.domain.tuning import POLICIES, Bounds, DeployPolicy, Tuning, problems_of
 
 Kind = TypeVar("Kind")
 _SHARE_OF_TIME = 0.7
 _LONGEST_KEPT = 10_000  # hours, more than a year
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=30), timedelta(days=1)
 _MOST_ATTEMPTS = 10
+_SLACK = "https://slack.com/api/"
+_WEBHOOK_KEY = "whsec_"  # Standard Webhooks: then 24 to 64 random bytes, in base64
 _MOST_PREDICTIONS = 1_000_000  # far above the quota that a project begins with
 JOBS = "https://console.cloud.google.com/vertex-ai/locations/{}/pipelines/runs/"
 
@@ -48,6 +54,7 @@ class Operator:
         tuning: Defaults of a dataset's `tuning.yaml`.
         catalogue: What Vertex AI offers, with the operator's corrections.
         allowed_retired: Base models that may be tuned although Vertex takes no new tuning of them any more.
+        allowed_deploy: What a dataset's `tuning.yaml` may say of its deployment.
         limits: How large a dataset may be, where Vertex allows another size than the catalogue knows.
         training: On what training runs.
         serving: On what models are served.
@@ -62,11 +69,16 @@ class Operator:
         labels: Put on every job and endpoint, beside our own: for cost tracking.
         keep_previous_hours: How long a space that readers have left is kept for a rollback.
         predictions_a_minute: Requests for vectors that one process sends at most: its share of the project's quota.
+        console_actions: Whether people can cancel, rerun, approve, roll back and retire in the console.
+        console_predictions: Whether people can try models in the console, which asks them for vectors; left out, only
+            where servers on this machine stand in for Google's services.
+        notifications: Which events people are told of, and where.
     """
 
     tuning: Tuning = field(default_factory=Tuning)
     catalogue: Catalogue = CATALOGUE
     allowed_retired: frozenset[str] = frozenset()
+    allowed_deploy: frozenset[DeployPolicy] = frozenset(POLICIES)
     limits: Limits = field(default_factory=Limits)
     training: Machines = field(default_factory=Machines)
     serving: ServingMachines = field(default_factory=ServingMachines)
@@ -81,6 +93,9 @@ class Operator:
     labels: dict[str, str] = field(default_factory=dict)
     keep_previous_hours: float = 24
     predictions_a_minute: int = 6_000
+    console_actions: bool = False
+    console_predictions: bool | None = None
+    notifications: Notifications = field(default_factory=Notifications)
 
     @staticmethod
     def pause_after(attempt: int) -> timedelta:
@@ -96,7 +111,7 @@ class Operator:
     @property
     def bounds(self) -> Bounds:
         """What a dataset's own configuration is laid over."""
-        return Bounds(self.tuning, self.allowed_retired, self.catalogue)
+        return Bounds(self.tuning, self.allowed_retired, self.catalogue, self.allowed_deploy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +125,12 @@ class Settings:
         state_bucket: Where the ledger and the runs' data lie.
         vertex_endpoint: The Vertex AI API's address.
         slack_url: The incoming webhook; a secret. Empty for none.
+        slack_token: The bot's token; a secret. Empty for none; with one, the incoming webhook is not used.
+        slack_api: The address of Slack's API.
+        webhook_url: Where events are sent besides; a secret, as it may hold one. Empty for nowhere.
+        webhook_secret: What they are signed with; one key, or while it is exchanged the new one and the old one.
         console_url: Where people find the console; empty for nowhere.
+        iap_audience: For whom Identity-Aware Proxy signs who comes to the console; empty where it does not stand before it.
         settle_seconds: How long a folder must be quiet before it counts as complete.
         incomplete_after_seconds: How long a folder may wait for missing files until somebody is told.
         patience_seconds: How long a sweep leaves things to events; longer than any function may run.
@@ -126,7 +146,12 @@ class Settings:
     state_bucket: str
     vertex_endpoint: str
     slack_url: str = field(repr=False)
+    slack_token: str = field(repr=False)
+    slack_api: str
+    webhook_url: str = field(repr=False)
+    webhook_secret: str = field(repr=False)
     console_url: str
+    iap_audience: str
     settle_seconds: float
     incomplete_after_seconds: float
     patience_seconds: float
@@ -145,6 +170,17 @@ class Settings:
     def has_stand_ins(self) -> bool:
         """Whether servers on this machine stand in for Google's services."""
         return self.vertex_endpoint.startswith("http://")
+
+    @property
+    def webhook_keys(self) -> tuple[bytes, ...]:
+        """What events are signed with."""
+        return tuple(base64.b64decode(key.removeprefix(_WEBHOOK_KEY)) for key in self.webhook_secret.split())
+
+    @property
+    def console_predicts(self) -> bool:
+        """Whether people can try models in the console."""
+        wish = self.operator.console_predictions
+        return self.has_stand_ins if wish is None else wish
 
     @property
     def settle(self) -> timedelta:
@@ -187,8 +223,13 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         drop_bucket=required("DROPFORGE_DROP_BUCKET", "the name of the bucket that datasets are dropped into"),
         state_bucket=required("DROPFORGE_STATE_BUCKET", "the name of the bucket that holds the ledger"),
         vertex_endpoint=env.get("DROPFORGE_VERTEX_ENDPOINT", f"{location}-aiplatform.googleapis.com"),
-        slack_url=_webhook(env.get("DROPFORGE_SLACK_URL", "")),
+        slack_url=_address(env, "DROPFORGE_SLACK_URL"),
+        slack_token=_token(env.get("DROPFORGE_SLACK_TOKEN", "")),
+        slack_api=_address(env, "DROPFORGE_SLACK_API", default=_SLACK),
+        webhook_url=_address(env, "DROPFORGE_WEBHOOK_URL"),
+        webhook_secret=_signing(env),
         console_url=env.get("DROPFORGE_CONSOLE_URL", ""),
+        iap_audience=env.get("DROPFORGE_IAP_AUDIENCE", ""),
         settle_seconds=_seconds(env, "DROPFORGE_SETTLE_SECONDS", default=10, most=300),
         incomplete_after_seconds=_seconds(env, "DROPFORGE_INCOMPLETE_AFTER_SECONDS", default=3600, most=604_800),
         patience_seconds=_seconds(env, "DROPFORGE_PATIENCE_SECONDS", default=600, most=86_400),
@@ -209,12 +250,47 @@ def operator(environment: Mapping[str, str] | None = None) -> Operator:
     return _operator(env.get("DROPFORGE_CONFIG", ""))
 
 
-def _webhook(address: str) -> str:
-    """The address is a secret: it is checked, and never shown."""
-    begins_well = address.startswith(("https://", "http://127.0.0.1:"))
+def _address(env: Mapping[str, str], name: str, *, default: str = "") -> str:
+    """An address that is a secret, or is sent one: it is checked, and never shown."""
+    address = env.get(name, "") or default
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        parts = urlsplit("")
+    begins_well = (parts.scheme == "https" and parts.hostname) or (parts.scheme, parts.hostname) == (
+        "http",
+        "127.0.0.1",
+    )
     if address and not (begins_well and address.isprintable() and " " not in address):
-        raise Misconfigured("DROPFORGE_SLACK_URL is no address of a webhook: copy it again, from https:// on")
+        raise Misconfigured(f"{name} is no address that can be used: copy it again, from https:// on")
     return address
+
+
+def _token(token: str) -> str:
+    """Slack's tokens of bots begin so: https://docs.slack.dev/authentication/tokens."""
+    if token and not (token.startswith("xoxb-") and token.isascii() and token.isprintable() and " " not in token):
+        raise Misconfigured("DROPFORGE_SLACK_TOKEN is no token of a bot: copy the one that begins with xoxb-")
+    return token
+
+
+def _signing(env: Mapping[str, str]) -> str:
+    secret = env.get("DROPFORGE_WEBHOOK_SECRET", "")
+    if bool(secret) != bool(env.get("DROPFORGE_WEBHOOK_URL", "")):
+        raise Misconfigured("DROPFORGE_WEBHOOK_URL and DROPFORGE_WEBHOOK_SECRET go together: one of them is not set")
+    if not all(map(_is_key, secret.split())):
+        raise Misconfigured(
+            f"DROPFORGE_WEBHOOK_SECRET is no key: write {_WEBHOOK_KEY} and the base64 of 24 to 64 random bytes, "
+            "such as from `openssl rand -base64 32`"
+        )
+    return secret
+
+
+def _is_key(key: str) -> bool:
+    try:
+        size = len(base64.b64decode(key.removeprefix(_WEBHOOK_KEY), validate=True))
+    except binascii.Error:
+        return False
+    return key.startswith(_WEBHOOK_KEY) and 24 <= size <= 64
 
 
 def _seconds(env: Mapping[str, str], name: str, *, default: float, most: float) -> float:
@@ -235,9 +311,11 @@ def _operator(path: str) -> Operator:
         catalogue = _catalogue(written.pop("catalogue", {}))
         _refuse_unknown(written, Operator)
         operator = replace(msgspec.convert(written, Operator), catalogue=catalogue)
-        if problems := [*problems_of(operator.tuning, catalogue), *_unknown_models(operator)]:
+        if problems := [*problems_of(operator.tuning, catalogue), *_unusable(operator)]:
             raise ValueError("; ".join(problems))  # noqa: TRY301 - told with the rest
         if problems := problems_with(operator.caps, operator.prices, operator.plan, operator.training):
+            raise ValueError("; ".join(problems))  # noqa: TRY301 - as above
+        if problems := list(problems_of_notifications(operator.notifications)):
             raise ValueError("; ".join(problems))  # noqa: TRY301 - as above
         if problems := [*problems_of_rules(operator.gate), *problems_of_labels(operator.labels)]:
             raise ValueError("; ".join(problems))  # noqa: TRY301 - as above
@@ -252,10 +330,13 @@ def _operator(path: str) -> Operator:
     return operator
 
 
-def _unknown_models(operator: Operator) -> Iterator[str]:
+def _unusable(operator: Operator) -> Iterator[str]:
+    """What contradicts another part of the file."""
     known = operator.catalogue.base_models
     for model in sorted(operator.allowed_retired - known.keys()):
         yield f"allowed_retired names {model}, which is no model of the catalogue{suggestion(model, known)}"
+    if operator.tuning.deploy not in operator.allowed_deploy:
+        yield f"tuning.deploy is {operator.tuning.deploy}, which allowed_deploy does not name: allow it, or set another"
 
 
 def _catalogue(written: object) -> Catalogue:

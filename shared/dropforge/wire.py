@@ -8,7 +8,7 @@ message was published. Inside the latter, ours: CloudEvents 1.0 in the Pub/Sub p
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -170,9 +170,27 @@ def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"[:300]
 
 
+def structured(event: Event, *, text: str) -> bytes:
+    """An event as a CloudEvent in structured mode, one JSON document; `text`, an extension, tells people of it."""
+    envelope = {
+        "specversion": "1.0",
+        "id": event.id,
+        "type": event.TYPE,
+        "source": SOURCE,
+        "subject": event.subject,
+        "time": event.time.isoformat(),
+        "datacontenttype": "application/json",
+        "text": text,
+    }
+    return _encoder.encode(envelope | {"data": _content(event)})
+
+
+def _content(event: Event) -> dict[str, Any]:
+    return {field.name: getattr(event, field.name) for field in fields(event) if field.name not in _ENVELOPE}
+
+
 def publishable(event: Event) -> tuple[bytes, dict[str, str]]:
     """An event as a Pub/Sub message: its data and attributes, the same for the same event."""
-    content = {field.name: getattr(event, field.name) for field in fields(event) if field.name not in _ENVELOPE}
     attributes = {
         "ce-specversion": "1.0",
         "ce-id": event.id,
@@ -185,7 +203,7 @@ def publishable(event: Event) -> tuple[bytes, dict[str, str]]:
     }
     if isinstance(event, RunEvent):
         attributes |= {"run": event.run, "state": event.state.value}
-    return _encoder.encode(content), attributes
+    return _encoder.encode(_content(event)), attributes
 
 
 def encode(record: object) -> bytes:
@@ -196,6 +214,11 @@ def encode(record: object) -> bytes:
 def as_text(record: object) -> str:
     """A record of ours as JSON to be printed: what a terminal would obey is written as an escape."""
     return _printable(encode(record).decode())
+
+
+def as_document(content: object) -> str:
+    """A document of ours as JSON for people to read, keys as they come."""
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
 def decode(data: bytes, kind: type[Record], what: str) -> Record:
@@ -221,6 +244,11 @@ def manifest(data: bytes) -> tuple[Pin, ...]:
     except (msgspec.MsgspecError, RecursionError, ValueError) as error:
         raise Unreadable(f"the manifest cannot be read: {error}") from error
     return tuple(Pin(file.name, 0, file.size, file.crc32c) for file in listed)
+
+
+def as_manifest(files: Iterable[Pin]) -> bytes:
+    """A manifest that lists these files, as `manifest` reads it."""
+    return encode(_Manifest(tuple(_Listed(file.name, file.size, file.crc32c) for file in files)))
 
 
 def record(line: bytes, what: str) -> tuple[str, Text]:

@@ -13,6 +13,7 @@ from support.vertex import BUCKET, settings_of, storage_server, upload_dataset, 
 from dropforge.adapters.google.vertex import Vertex
 from dropforge.domain.jobs import JobState, Machines, order_for
 
+LISTED = "aiplatform.pipelineJobs.list"
 TRAINER, UPLOADER = "text-embedding-trainer", "text-embedding-model-uploader"
 QUOTA = "Quota exceeded: restricted_image_training_nvidia_v100_gpus."
 NUMBERS = count()
@@ -58,9 +59,27 @@ def test_a_paused_job_is_neither_over_nor_running_and_goes_on(vertex, order):
     with faults(vertex.url, {f"task.{TRAINER}": ["pause"]}, of=order.id):
         job = vertex.submit(order)
         assert until(vertex, job, JobState.PAUSED).tuned is None
-        assert vertex.states(order_time())[order.id] is JobState.PAUSED
+        assert vertex.unfinished()[order.id] is JobState.PAUSED
         resume(vertex, job)
         until(vertex, job, JobState.SUCCEEDED)
+    assert order.id not in vertex.unfinished()
+
+
+def test_only_what_has_not_ended_costs_a_listing_calls(vertex, order, monkeypatch):
+    orders = [replace(order, id=f"{order.id}-a{number}") for number in range(2, 7)]
+    with faults(vertex.url, {f"task.{TRAINER}": ["pause x*"]}, of=f"{order.id}-*"):
+        jobs = [vertex.submit(each) for each in orders]
+        for job in jobs[:3]:
+            vertex.cancel(job)
+            until(vertex, job, JobState.CANCELLED)
+        monkeypatch.setattr("dropforge.adapters.google.vertex._PAGE", 1)
+        with faults(vertex.url, {LISTED: ["delay-for-0.001s x*"]}, everyone=True) as asked:
+            unfinished = vertex.unfinished()
+            assert asked.fired == {LISTED: len(unfinished)}
+        assert set(unfinished) == {each.id for each in orders[3:]}
+        for job in jobs[3:]:
+            vertex.cancel(job)
+            until(vertex, job, JobState.CANCELLED)
 
 
 def test_a_job_that_is_being_cancelled_runs_on_until_it_has_stopped(vertex, order):
@@ -70,6 +89,7 @@ def test_a_job_that_is_being_cancelled_runs_on_until_it_has_stopped(vertex, orde
         until(vertex, job, JobState.PAUSED)
         vertex.cancel(job)
         assert vertex.look(job).state is JobState.RUNNING, "it still bills"
+        assert vertex.unfinished()[order.id] is JobState.RUNNING
         vertex.cancel(job)  # asked again meanwhile: nothing is wrong with that
         look = until(vertex, job, JobState.CANCELLED)
         assert (look.fault, look.tuned) == (None, None), "cancelled is not failed"
@@ -112,7 +132,3 @@ def cancelled(vertex, job):
     except Exception:  # noqa: BLE001 - refused for now, in whatever words
         return False
     return True
-
-
-def order_time():
-    return validated().started

@@ -142,6 +142,14 @@ class TestDirectory:
         [_, file] = folder.reader.list("")
         assert file.crc32c == base64.b64encode(google_crc32c.value(b"987654321").to_bytes(4, "big")).decode()
 
+    def test_a_file_is_summed_on_request_unless_it_was_written_to_since(self, folder):
+        folder.put("a", b"123456789")
+        [file] = folder.reader.list("")
+        assert (file.crc32c, folder.reader.summed(file).crc32c) == ("", "4waSgw==")
+        folder.put("a", b"987654321")
+        with pytest.raises(Missing, match="was written to meanwhile"):
+            folder.reader.summed(file)
+
     def test_a_folder_that_is_not_there_is_missing(self, tmp_path):
         with pytest.raises(Missing, match="nope is not there"):
             list(Directory(tmp_path / "nope").list(""))

@@ -29,7 +29,7 @@ NEVER = {"google.cloud.aiplatform", "google.cloud.bigquery", "google.genai", "ve
 VERTEX, MEASURING = {"google-cloud-aiplatform"}, {"ir-measures", "numpy", "scipy"}
 PUBLISHING, TELLING, TERMINAL = {"google-cloud-pubsub", "grpcio"}, {"slack-sdk"}, {"rich", "typer"}
 NEEDED = {
-    "console": set(),
+    "console": VERTEX | PUBLISHING | {"numpy"},  # to try models, to ask for things
     "deploy_model": VERTEX | PUBLISHING,
     "notify_slack": TELLING,
     "submit_tuning": VERTEX | PUBLISHING,

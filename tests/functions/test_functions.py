@@ -2,16 +2,19 @@
 
 import base64
 import json
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
 import functions_framework
 import pytest
+from structlog.testing import capture_logs
 from support.data import dataset, labels
 from support.world import ENVIRONMENT, World
 
 from dropforge import bootstrap, wire
 from dropforge.domain.errors import Misconfigured
+from dropforge.domain.events import DatasetValidated, JobComplete
 from dropforge.domain.jobs import JobState
 from dropforge.domain.runs import State
 from dropforge.settings import load
@@ -101,6 +104,38 @@ def test_what_may_work_later_is_asked_to_be_delivered_again(functions, world):
 
     with world.bus_down():
         assert land(functions, last) == 500
+    assert land(functions, last) == 200
+    assert [event.state for event in world.bus.published] == [State.VALIDATED]
+
+
+@pytest.mark.parametrize(("function", "kind"), [("submit_tuning", DatasetValidated), ("deploy_model", JobComplete)])
+def test_an_event_of_a_run_that_never_was_does_nothing_and_says_so(functions, world, function, kind):
+    """Given a run in another Dropforge, expect its events here to be acknowledged with a reason, and nothing else."""
+    elsewhere = World()
+    elsewhere.land(elsewhere.put("topics", dataset()))
+    elsewhere.react()
+    elsewhere.finish_jobs()
+    elsewhere.watch()
+    [event] = elsewhere.published(kind)
+
+    with capture_logs() as logged:
+        assert publish(functions[function], event) == 200
+    [handled] = [entry for entry in logged if entry["event"] == "event.handled"]
+    assert (handled["outcome"], handled["run"]) == ("ignored", event.run)
+    assert handled["why"] == "the ledger knows no such run"
+    assert (world.tuner.jobs, list(world.host.endpoints())) == ({}, [])
+    assert (world.bus.published, list(world.state.list(""))) == ([], [])
+
+
+def test_an_object_in_another_bucket_starts_nothing_and_says_so(functions, world):
+    """Given a folder that is complete here, expect an event of its last file in another bucket to be passed over."""
+    [*_, last] = world.put("topics", dataset())
+    with capture_logs() as logged:
+        assert land(functions, replace(last, bucket="another")) == 200
+    [handled] = [entry for entry in logged if entry["event"] == "event.handled"]
+    assert handled["outcome"] == "ignored"
+    assert "another bucket" in handled["why"]
+    assert (world.bus.published, list(world.state.list(""))) == ([], [])
     assert land(functions, last) == 200
     assert [event.state for event in world.bus.published] == [State.VALIDATED]
 

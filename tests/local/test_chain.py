@@ -13,7 +13,7 @@ import pytest
 from google.cloud import pubsub_v1
 from support.listening import Listener
 from support.servers import eventually
-from support.stack import PATIENCE, PROJECT
+from support.stack import COMMAND, PATIENCE, PROJECT
 from support.vertex import topics
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
@@ -145,8 +145,9 @@ class TestReadme:
             name = f"{PROJECT}/subscriptions/search-team"
             client = pubsub_v1.SubscriberClient()
             eventually(lambda: name in [one.name for one in client.list_subscriptions(project=PROJECT)], seconds=20)
-            upload = self.block("upload_from_filename")
-            subprocess.run([sys.executable, "-c", upload], env=env, cwd=ROOT, check=True)
+            path = f"{Path(COMMAND).parent}{os.pathsep}{env['PATH']}"
+            drop = self.line("dropforge drop deploy/").replace("--name topics", "--name readme")
+            subprocess.run(["sh", "-c", drop], env=env | {"PATH": path}, cwd=ROOT, capture_output=True, check=True)
             run = stack.until("readme", "deployed")
             assert run.judgement.verdict == "better"
             heard = next(line for line in subscriber.stdout if run.id in line)
@@ -155,6 +156,19 @@ class TestReadme:
             subscriber.kill()
             subscriber.wait()
             subscriber.stdout.close()
+
+    def test_the_subscriber_to_copy_notes_a_completion_once_even_if_it_is_told_again(self, stack, deployed, tmp_path):
+        program = [sys.executable, "-u", ROOT / "docs/examples/subscriber.py", "--project", "dropforge-local"]
+        program += ["--subscription", "noting", "--database", tmp_path / "noted.sqlite"]
+        env = os.environ | stack.variables
+        with subprocess.Popen(program, env=env, stdout=subprocess.PIPE, text=True) as noting:
+            try:
+                assert noting.stdout.readline().startswith("listening to ")
+                for said in ("handled", "nothing to do"):
+                    stack.dropforge("events", "replay", deployed["id"], "--topic", "job-complete", "--yes")
+                    assert noting.stdout.readline() == f"{deployed['id']}/succeeded: {said}\n"
+            finally:
+                noting.kill()
 
     @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed here")
     def test_its_request_is_answered(self, stack):

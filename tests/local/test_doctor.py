@@ -42,9 +42,9 @@ def test_a_healthy_stack_is_well(stack):
     status, found, seconds = examined(stack)
     assert (status, of(found, "wrong"), of(found, "unknown")) == (0, set(), set())
     assert of(found, "skipped") == {
-        "credentials", "APIs", "identities", "new objects", "validate_dataset", "rights", "quotas",
+        "credentials", "APIs", "identities", "new objects", "validate_dataset", "rights", "quotas", "webhook", "receiver",
     }  # fmt: skip
-    assert {"gs://dropforge-state", "writing records", "topics", "subscriptions", "sweep", "jobs", "webhook"} < of(
+    assert {"gs://dropforge-state", "writing records", "topics", "subscriptions", "sweep", "jobs", "bot"} < of(
         found, "ok"
     )
     assert seconds < QUICK
@@ -52,11 +52,11 @@ def test_a_healthy_stack_is_well(stack):
     assert list(state.list_blobs(prefix="doctor/")) == []
 
 
-def test_a_hello_reaches_slack_and_the_address_is_not_told(stack):
+def test_a_hello_reaches_slack_and_the_token_is_not_told(stack):
     status, found, _ = examined(stack, "--say-hello")
-    assert (status, found["webhook"]["says"]) == (0, "said hello")
+    assert (status, found["channel #dropforge"]["says"]) == (0, "said hello")
     assert any("Hello from Dropforge" in message["text"] for message in stack.slack())
-    assert stack.variables["DROPFORGE_SLACK_URL"].partition("/services/")[2] not in json.dumps(found)
+    assert stack.variables["DROPFORGE_SLACK_TOKEN"] not in json.dumps(found)
 
 
 def test_what_is_broken_is_named_with_its_mend(stack):
@@ -72,9 +72,9 @@ def test_what_is_broken_is_named_with_its_mend(stack):
     vertex.kill()
     psutil.wait_procs([vertex], timeout=1)
 
-    secret = "B00000000/deep-secret"
+    secret = "xoxb-deep-secret"
     status, found, seconds = examined(
-        stack, DROPFORGE_SLACK_URL=f"http://127.0.0.1:9/services/T00000000/{secret}", **named(stack)
+        stack, **named(stack), DROPFORGE_SLACK_API="http://127.0.0.1:9/api/", DROPFORGE_SLACK_TOKEN=secret
     )
     supervisor.resume()
     wrong = {each["what"]: each["do"] for each in found.values() if each["state"] == "wrong"}
@@ -86,7 +86,7 @@ def test_what_is_broken_is_named_with_its_mend(stack):
         "gs://dropforge-drop": RESTART,
         "jobs": "dropforge local status",
         "endpoints": "dropforge local status",
-        "webhook": "dropforge local status",
+        "bot": "dropforge local status",
     }
     assert (status, of(found, "unknown")) == (1, set())
     assert {"gs://dropforge-state", "writing records"} < of(found, "ok")
@@ -96,7 +96,7 @@ def test_what_is_broken_is_named_with_its_mend(stack):
 
 def named(stack):
     """The stack's variables, as a terminal would have them after `eval "$(dropforge local env)"`."""
-    return {name: value for name, value in stack.variables.items() if name != "DROPFORGE_SLACK_URL"}
+    return {name: value for name, value in stack.variables.items() if not name.startswith("DROPFORGE_SLACK_")}
 
 
 def test_what_it_says_mends(stack):

@@ -143,6 +143,7 @@ MUTANTS = (
         ("0 < value <= 100", "0 <= value <= 100"),
         ("        if key in seen:", "        if seen.get(key, entry.line) != entry.line:"),
         ("elif not rule.holds(value):", "elif False:"),
+        ('elif key == "deploy" and value not in bounds.allowed_deploy:', "elif False:"),
         ("if not isinstance(root, yaml.MappingNode):", "if isinstance(root, yaml.ScalarNode):"),
         ("if model.id in bounds.allowed_retired:", "if True:"),
         ("if tuning.task_type not in model.tasks:", "if False:"),

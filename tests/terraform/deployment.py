@@ -25,12 +25,17 @@ OPERATORS = "group:ml-operators@acme.example"
 EVERYTHING = {
     "alert_email": "ml-oncall@acme.example",
     "budget": {"billing_account": "000000-000000-000000", "currency": "EUR", "units": 500},
+    "console_actions": True,
+    "console_predictions": True,
     "console_viewers": ["group:ml@acme.example"],
     "data_people": ["group:data@acme.example"],
     "keep_runs_days": 90,
     "operators": [OPERATORS],
     "kms_key": KEY,
     "slack_secret_version": "3",
+    "slack_token_version": "1",
+    "webhook_secret_version": "2",
+    "webhook_url_version": "1",
     "subscribers": ["serviceAccount:search@acme.example"],
 }
 # Terraform as a library, where there is no program of that name.
@@ -75,6 +80,11 @@ class Plan:
     def all(self, *types: str) -> Iterator[Resource]:
         """The resources of these types, named without `google_`."""
         return (each for each in self.resources if each.type.removeprefix("google_") in types)
+
+    @cached_property
+    def asked(self) -> Mapping[str, Any]:
+        """What was asked for: the value of every variable that was given."""
+        return {name: given.get("value") for name, given in json.loads(self.text)["variables"].items()}
 
     @property
     def grants(self) -> Iterator[Resource]:

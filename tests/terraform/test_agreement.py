@@ -24,7 +24,8 @@ from dropforge_local.vertex import job_events
 from dropforge_local.vertex.lifecycle import CANCELLED, FAILED, SUCCEEDED
 
 LAPTOP = topology.load(ROOT / "deploy" / "topology.json")
-NOT_OF_TERRAFORM = {"DROPFORGE_SLACK_URL", "DROPFORGE_VERTEX_ENDPOINT"}  # a secret; an address that is not the cloud's
+SECRETS = {"DROPFORGE_SLACK_URL", "DROPFORGE_SLACK_TOKEN"}
+NOT_OF_TERRAFORM = SECRETS | {"DROPFORGE_SLACK_API", "DROPFORGE_VERTEX_ENDPOINT"}  # addresses that are not the cloud's
 
 
 def short(name):

@@ -38,6 +38,9 @@ ASKED_FOR = {
     "_predictions.by_base": {"endpoints.predict"},
 }
 ASKED_BY_HAND = ("embed", "embed_by_base")  # `dropforge predict` and `search`
+DOCTOR = ROOT / "shared/dropforge/doctor/vertex.py"
+TRYING = ROOT / "shared/dropforge/console/tryit.py"
+ACTING = [ROOT / "shared/dropforge/actions" / f"{name}.py" for name in ("approve", "cancel", "rerun", "rollback")]
 LIVES = [Life(scenario, seed, 20) for scenario in ("storm", "wishes", "capped") for seed in range(2)]
 
 
@@ -97,9 +100,14 @@ def within_reach(function):
     """What the modules that a function can come to import call of Vertex AI, as methods of the adapter."""
     for name, path in reached(ROOT, ROOT / "functions" / function / "main.py", function).modules.items():
         if not name.startswith(("dropforge.adapters", "dropforge.ports", "dropforge.bootstrap")):
-            for node in ast.walk(ast.parse(path.read_text())):
-                if isinstance(node, ast.Attribute) and ast.unparse(node.value).rpartition(".")[2] in {"tuner", "host"}:
-                    yield node.attr
+            yield from asked_in(path)
+
+
+def asked_in(path):
+    """What a module calls of Vertex AI, as methods of the adapter."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value).rpartition(".")[2] in {"tuner", "host"}:
+            yield node.attr
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -115,6 +123,14 @@ def test_a_function_may_not_do_with_vertex_what_none_of_its_code_does(function, 
     assert granted(full, account(function)) <= {
         permission for method in within_reach(function) for permission in takes[method]
     }
+
+
+def test_the_console_does_what_people_may_ask_for_in_it_and_nothing_else(plain, full):
+    takes = permissions()
+    methods = [method for path in (TRYING, *ACTING) for method in asked_in(path)]
+    wanted = {permission for method in methods for permission in takes[method]}
+    assert granted(full, account("console")) == wanted
+    assert granted(plain, account("console")) == set()
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -174,7 +190,8 @@ def test_who_submits_jobs_and_nobody_else_acts_as_the_runner(called, full):
 def test_operators_may_do_what_people_ask_for(called, full):
     takes = permissions()
     done = called[PERSON]
-    methods = {name.partition(".")[2] for name in done if name.startswith(("tuner.", "host."))} | set(ASKED_BY_HAND)
+    methods = {name.partition(".")[2] for name in done if name.startswith(("tuner.", "host."))}
+    methods |= {*ASKED_BY_HAND, *asked_in(DOCTOR)}
     assert granted(full, OPERATORS) == {permission for method in methods for permission in takes[method]}
     topics = full.all("pubsub_topic_iam_member")
     assert done["bus.publish"] <= {each.values["topic"] for each in topics if each.values["member"] == OPERATORS}

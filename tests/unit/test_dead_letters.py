@@ -1,11 +1,13 @@
 """An event that cannot be handled is kept with the reason, once, and can be delivered again."""
 
 import base64
+import getpass
 import json
 from datetime import timedelta
 
 import pytest
 from cloudevents.http import CloudEvent
+from structlog.testing import capture_logs
 from support.data import dataset
 from support.world import World
 from typer.testing import CliRunner
@@ -13,7 +15,7 @@ from typer.testing import CliRunner
 from dropforge import bootstrap, wire
 from dropforge.cli import dlq
 from dropforge.cli import main as command_line
-from dropforge.deadletters import DeadLetter, SetAside, retry
+from dropforge.deadletters import DeadLetter, Discarded, SetAside, retry
 from dropforge.delivery import deliver
 from dropforge.domain.errors import Permanent, Unavailable
 from dropforge.workers.outcome import done
@@ -85,6 +87,13 @@ def test_what_fails_is_delivered_again_until_it_is_too_old(world, validated, err
     deliver(old, read=wire.domain_event, work=failing(error))
     [letter] = kept(world)
     assert (letter.error, letter.reason) == (type(error).__name__, str(error))
+
+
+def test_what_a_letter_says_of_its_error_holds_no_secret(world):
+    error = Permanent("refused: Authorization: Bearer hunter2")
+    deliver(message(world, attributes={"schedule": "x"}), read=wire.tick, work=failing(error))
+    [letter] = kept(world)
+    assert letter.reason == "refused: Authorization: Bearer (not shown)"
 
 
 def test_an_event_that_does_not_say_how_old_it_is_is_never_too_old(world, validated):
@@ -198,8 +207,32 @@ class TestCommand:
 
     @pytest.mark.usefixtures("letters")
     def test_one_that_is_of_no_use_is_discarded(self, world):
-        assert self.said("discard", "deploy_model/4712") == "deploy_model/4712: removed\n"
+        assert self.said("discard", "deploy_model/4712").endswith("deploy_model/4712: removed\n")
         assert [letter.name for letter in kept(world)] == ["submit_tuning/4711"]
+
+    @pytest.mark.usefixtures("letters")
+    def test_what_was_discarded_stays_on_record_with_who_and_why(self, world, monkeypatch):
+        monkeypatch.setattr(getpass, "getuser", lambda: "ann")
+        [before] = world.undelivered.kept
+        with capture_logs() as logged:
+            self.said("discard", "notify_slack/4713", "--reason", "told by hand \x1b[2J")
+        data, _ = world.state.read("discarded/notify_slack/4713.json")
+        record = wire.decode(data, Discarded, "the record")
+        assert (record.letter, record.request.by) == (before, "ann")
+        assert (record.request.at, record.request.reason) == (world.clock.now(), "told by hand \\x1b[2J")
+        [entry] = [entry for entry in logged if entry["event"] == "event.discarded"]
+        assert (entry["letter"], entry["by"], entry["reason"]) == ("notify_slack/4713", "ann", record.request.reason)
+        assert world.undelivered.kept == []
+        assert "notify_slack/4713" not in self.said("list")
+
+    @pytest.mark.usefixtures("letters")
+    def test_one_that_cannot_be_put_on_record_stays(self, world, monkeypatch):
+        def full(*_, **__):
+            raise Unavailable("Cloud Storage did not answer")
+
+        monkeypatch.setattr(world.state, "write", full)
+        self.said("discard", "deploy_model/4712", code=1)
+        assert "deploy_model/4712" in [letter.name for letter in kept(world)]
 
     @pytest.mark.usefixtures("letters")
     def test_none_is_touched_where_none_is_named(self, world):

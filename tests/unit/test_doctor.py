@@ -342,8 +342,8 @@ def test_a_vertex_that_does_not_answer_is_told(world):
     def down(*_):
         raise Unavailable("listing the jobs: " + "HTTPConnectionPool" * 50) from ConnectionError()
 
-    world.tuner.states = down
-    found = of(vertex(settings=LAPTOP, tuner=world.tuner, host=world.host, clock=world.clock, project=None))
+    world.tuner.unfinished = down
+    found = of(vertex(settings=LAPTOP, tuner=world.tuner, host=world.host, project=None))
     assert (found["jobs"].state, found["jobs"].do) == (State.WRONG, "dropforge local status")
     assert found["jobs"].says == "no answer (ConnectionError)"
     assert (found["endpoints"].state, found["rights"].state) == (State.OK, State.SKIPPED)
@@ -352,13 +352,13 @@ def test_a_vertex_that_does_not_answer_is_told(world):
 # Slack
 
 
-def webhook(port):
+def incoming(port):
     return replace(SETTINGS, slack_url=f"http://127.0.0.1:{port}/services/T/B/secret")
 
 
 def test_slack_is_reached_without_a_message():
     with socket.create_server(("127.0.0.1", 0)) as server:
-        [found] = slack(settings=webhook(server.getsockname()[1]))
+        [found] = slack(settings=incoming(server.getsockname()[1]))
         connection, _ = server.accept()
         with connection:
             connection.settimeout(5)
@@ -368,7 +368,7 @@ def test_slack_is_reached_without_a_message():
 def test_a_slack_that_is_not_there_is_told_without_its_address():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    [found] = slack(settings=webhook(port))
+    [found] = slack(settings=incoming(port))
     assert (found.state, "ConnectionRefused" in found.says) == (State.WRONG, True)
     assert "secret" not in str(found)
 
@@ -380,14 +380,14 @@ def test_no_webhook_is_a_note():
 
 def test_a_hello_is_a_message():
     notifier = MemoryNotifier()
-    [found] = hello(settings=webhook(1), notifier=notifier)
+    [found] = hello(settings=incoming(1), notifier=notifier, bot=None)
     assert (found.state, [message.facts for message in notifier.told]) == (State.OK, [(("Project", "p"),)])
 
     def gone(_):
         raise Refused("Slack answered 400 no_service")
 
     notifier.tell = gone
-    [found] = hello(settings=webhook(1), notifier=notifier)
+    [found] = hello(settings=incoming(1), notifier=notifier, bot=None)
     assert (found.state, "no_service" in found.says) == (State.WRONG, True)
 
 

@@ -75,7 +75,7 @@ def test_a_person_who_lacks_a_right_says_nothing_of_the_functions(cloud):
     """Only an account that works for the project must have it."""
     answering, project = cloud
     world = World()
-    look = {"settings": SETTINGS, "tuner": world.tuner, "host": world.host, "clock": world.clock}
+    look = {"settings": SETTINGS, "tuner": world.tuner, "host": world.host}
     found = of(vertex(project=project, **look))
     assert (found["rights"].state, found["jobs"].state) == (State.UNKNOWN, State.OK)
     assert "--impersonate-service-account=" in found["rights"].do
@@ -123,7 +123,7 @@ def test_quotas_are_those_of_the_region_and_the_accelerator(cloud, quotas, state
     answering, project = cloud
     answering.quotas = quotas
     world = World()
-    found = of(vertex(settings=SETTINGS, tuner=world.tuner, host=world.host, clock=world.clock, project=project))
+    found = of(vertex(settings=SETTINGS, tuner=world.tuner, host=world.host, project=project))
     assert (found["quota, training"].state, found["quota, serving"].state) == states
     for each in (found["quota, training"], found["quota, serving"]):
         if each.state is State.WRONG:

@@ -6,7 +6,16 @@ from google.api_core import exceptions as api
 from google.auth import exceptions as auth
 
 from dropforge.adapters.google.faults import translated
-from dropforge.domain.errors import Conflict, Exhausted, Misconfigured, Missing, NotPermitted, Refused, Unavailable
+from dropforge.domain.errors import (
+    Conflict,
+    DropforgeError,
+    Exhausted,
+    Misconfigured,
+    Missing,
+    NotPermitted,
+    Refused,
+    Unavailable,
+)
 
 
 def answered(code, status):
@@ -43,6 +52,33 @@ def test_each_error_is_sorted(theirs, ours):
     with pytest.raises(ours, match=r"^reading x: ") as caught, translated("reading x"):
         raise theirs
     assert type(caught.value) is ours
+
+
+SIGNED = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJodW50ZXIyIn0.aHVudGVyMg"
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ("rejected: {'Authorization': 'Bearer hunter2=='}", "rejected: {'Authorization': 'Bearer (not shown)'}"),
+        ("authorization: bearer hunter2, x", "authorization: bearer (not shown), x"),
+        ("the token ya29.a0Af_hunter2-x has expired", "the token (not shown) has expired"),
+        ("invalid_auth for xoxb-17-hunter2", "invalid_auth for (not shown)"),
+        (f"GET /x?access_token={SIGNED}&alt=json", "GET /x?access_token=(not shown)&alt=json"),
+        ("POST https://hooks.slack.com/services/T0/B0/hunter2: 404", "POST https://hooks.slack.com/(not shown): 404"),
+        (
+            "Max retries exceeded with url: /services/T0/B0/hunter2 (x)",
+            "Max retries exceeded with url: /services/(not shown) (x)",
+        ),
+        ("the bearer of gs://topics/eye.eyes.tsv", "the bearer of gs://topics/eye.eyes.tsv"),
+    ],
+)
+def test_the_words_of_an_error_are_passed_on_without_its_secrets(told, shown):
+    for theirs in (api.BadRequest(told), requests.ConnectionError(told), auth.RefreshError(told)):
+        with pytest.raises(DropforgeError) as caught, translated("reading x"):
+            raise theirs
+        assert str(caught.value) == f"reading x: {shown}"
+        assert "hunter2" not in str(caught.value)
 
 
 def test_a_bug_stays_a_bug():

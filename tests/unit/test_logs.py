@@ -34,6 +34,16 @@ def test_control_characters_are_escaped(logged):
     assert logged(reason="\x1b[31mred\u202e")["reason"] == "\\x1b[31mred\\u202e"
 
 
+def test_a_secret_in_an_error_is_not_logged(logged):
+    """Not in what is said of it, and not in its stack, which tells the errors behind it as they were."""
+    error = RuntimeError("ya29.hunter2 was refused")
+    error.__cause__ = OSError("Authorization: Bearer hunter2")
+    entry = logged(exc_info=error, reason=str(error))
+    assert entry["reason"] == "(not shown) was refused"
+    assert entry["exception"].count("(not shown)") == 2
+    assert "hunter2" not in str(entry)
+
+
 def test_entries_of_a_request_carry_its_trace(logged):
     app = flask.Flask("test")
     with app.test_request_context(headers={"X-Cloud-Trace-Context": "105445aa7843bc8bf206b12000100000/1;o=1"}):

@@ -16,7 +16,7 @@ from dropforge.adapters.google import vertex
 from dropforge.adapters.memory import MemoryStore
 from dropforge.cli.main import app
 from dropforge.domain.catalogue import CATALOGUE, QUOTAS
-from dropforge.domain.jobs import DATASET_LABEL, LONGEST_JOB, MANAGED, RUN_LABEL, Machines
+from dropforge.domain.jobs import DATASET_LABEL, MANAGED, RUN_LABEL, Machines
 from dropforge.domain.runs import STUCK_AFTER, State
 from dropforge.domain.topology import PERIODS
 from dropforge.settings import Operator, ServingMachines, load
@@ -72,7 +72,7 @@ def test_it_shows_every_command_that_an_operator_needs():
 
 
 @pytest.mark.parametrize(
-    "line", ["dropforge retire RUN --reason x", "dropforge halt RUN", "dropforge dlq show", "dropforge runs RUN"]
+    "line", ["dropforge retire RUN --to x", "dropforge halt RUN", "dropforge dlq show", "dropforge runs RUN"]
 )
 def test_a_command_that_is_none_would_be_found(line):
     with pytest.raises((Exception, SystemExit), match=r"No such option|there is no halt|Missing parameter|unexpected"):
@@ -138,15 +138,14 @@ def test_every_sum_is_right():
 def test_what_sums_begin_with_is_what_the_code_says():
     operator, settings, delivery = Operator(), load(ENVIRONMENT), TOPOLOGY["delivery"]["cloud"]
     texts = operator.gate.most_queries + operator.gate.most_documents
-    days = LONGEST_JOB.days
     ticks = {name: timedelta(days=1) // period for name, period in PERIODS.items()}
     jobs, requests, submissions = QUOTAS.concurrent_jobs, QUOTAS.requests_a_minute, QUOTAS.submissions_a_minute
     retries = [str(operator.pause_after(attempt) // timedelta(minutes=1)) for attempt in (1, 2)]
     for told in (
         f"{jobs} * {Machines().accelerator_count} = ",
         f"{jobs} * 1,440 / {operator.plan.overhead_minutes:g} = ",
-        f"{days} days' jobs, {vertex._PAGE} a page, {requests} requests",
-        f"{requests} * {vertex._PAGE} / {days} = ",
+        f"{requests} * 1,440 / 100,000 = ",
+        f"{-(-jobs // vertex._PAGE)} pages of {vertex._PAGE} for {jobs} jobs in flight",
         f"{texts:,} texts",
         f"{operator.predictions_a_minute:,} * 1,440 * 5 / 2 / {texts:,} = ",
         f"{submissions} * 1,440 = ",
@@ -154,7 +153,7 @@ def test_what_sums_begin_with_is_what_the_code_says():
         f"{TOPOLOGY['functions']['validate_dataset']['cloud']['instances']} * 86,400 / ",
         f"{operator.attempts} attempts, the second after {retries[0]} minutes, the third after {retries[1]}",
         f"after {settings.give_up_seconds / 3600:g} hours",
-        f"for more than {settings.patience_seconds / 60:g} minutes",
+        f"begun again after {settings.patience_seconds / 60:g} minutes",
         f"told after {settings.incomplete_after_seconds / 3600:g} hour",
         f"up to {delivery['attempts']} times",
         f"{delivery['minimum_backoff_seconds']} to {delivery['maximum_backoff_seconds']} seconds apart",
@@ -184,7 +183,10 @@ def test_the_resources_that_it_names_are_those_that_are_deployed():
     assert set(re.findall(r"jobs \w+ (dropforge-\w+)", TEXT)) == names
     function, topic = re.search(r"modify-push-config (\w+)\.(\S+)", TEXT).groups()
     assert topic in TOPOLOGY["functions"][function]["trigger"]["topics"]
-    assert "dropforge-slack-url" in (MODULE / "secrets.tf").read_text("utf-8")
+    secrets = (MODULE / "secrets.tf").read_text("utf-8")
+    assert 'secret_id = "dropforge-${each.key}"' in secrets
+    named = set(re.findall(r"dropforge-((?:slack|webhook)-\w+)", TEXT))
+    assert named == set(re.findall(r"^    ((?:slack|webhook)-\w+) += {", secrets, re.MULTILINE))
     variables = (ROOT / "deploy/terraform/environments/production/variables.tf").read_text("utf-8")
     assert set(re.findall(r"-var '?(\w+)=", TEXT)) <= set(re.findall(r'^variable "(\w+)"', variables, re.MULTILINE))
     assert {f"{MANAGED[0]}={MANAGED[1]}", RUN_LABEL, DATASET_LABEL} <= set(SPANS)

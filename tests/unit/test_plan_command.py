@@ -20,7 +20,8 @@ from dropforge.domain.datasets import TRAINING_LABELS
 from dropforge.domain.errors import Misconfigured
 from dropforge.domain.plan import ASSUMED_PAIRS_PER_SECOND, Pace, estimate
 from dropforge.domain.tuning import Tuning
-from dropforge.ledger import Intent, Ledger
+from dropforge.ledger import Ledger
+from dropforge.markers import Intent
 from dropforge.settings import operator
 
 ROOT = Path(__file__).parents[2]

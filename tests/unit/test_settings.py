@@ -46,6 +46,11 @@ def test_the_operators_file_sets_defaults_and_machines(tmp_path):
     assert settings.operator.training == Machines(machine_type="n1-standard-8")
 
 
+def test_the_operators_file_says_which_deployments_a_dataset_may_ask_for(tmp_path):
+    settings = configured(tmp_path, "tuning: {deploy: manual}\nallowed_deploy: [manual, never]\n")
+    assert settings.operator.bounds.allowed_deploy == {"manual", "never"}
+
+
 def test_an_empty_file_changes_nothing(tmp_path):
     assert configured(tmp_path, "").operator == load(ENVIRONMENT).operator
 
@@ -58,6 +63,9 @@ def test_an_empty_file_changes_nothing(tmp_path):
         ("tuning: {train_steps: many}", "train_steps"),
         ("tuning: {base_model: gecko}", "base_model is 'gecko', but takes one of"),
         ("predictions_a_minute: 0", "predictions_a_minute must be from 1 to"),
+        ("allowed_deploy: [manual]", "tuning.deploy is unless_worse, which allowed_deploy does not name"),
+        ("allowed_deploy: []", "tuning.deploy is unless_worse, which allowed_deploy does not name"),
+        ("allowed_deploy: [unless_worse, allways]", "allowed_deploy"),
         ("- a", "cannot be used"),
         ("a: [", "cannot be used"),
     ],
@@ -72,8 +80,43 @@ def test_a_file_that_is_not_there_is_told():
         load(ENVIRONMENT | {"DROPFORGE_CONFIG": "nowhere.yaml"})
 
 
-def test_the_webhook_is_a_secret():
-    assert "hunter2" not in repr(load(ENVIRONMENT | {"DROPFORGE_SLACK_URL": "https://hooks.example/hunter2"}))
+TELLING = {
+    "DROPFORGE_SLACK_URL": "https://hooks.example/hunter2",
+    "DROPFORGE_SLACK_TOKEN": "xoxb-hunter2",
+    "DROPFORGE_WEBHOOK_URL": "https://receiver.example/hunter2",
+    "DROPFORGE_WEBHOOK_SECRET": "whsec_hunter2aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa whsec_hunter2bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
+}
+
+
+def test_what_tells_people_is_a_secret():
+    read = load(ENVIRONMENT | TELLING)
+    assert "hunter2" not in repr(read)
+    assert (len(read.webhook_keys), {len(key) for key in read.webhook_keys}) == (2, {30})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DROPFORGE_SLACK_URL", "http://hooks.example/hunter2"),
+        ("DROPFORGE_SLACK_URL", "http://127.0.0.1:1@hooks.example/hunter2"),
+        ("DROPFORGE_SLACK_URL", "https://"),
+        ("DROPFORGE_SLACK_URL", "https://[hunter2"),
+        ("DROPFORGE_SLACK_API", "http://slack.example/hunter2"),
+        ("DROPFORGE_SLACK_TOKEN", "xoxp-hunter2"),
+        ("DROPFORGE_SLACK_TOKEN", "xoxb-hunter2\n"),
+        ("DROPFORGE_WEBHOOK_URL", "ftp://receiver.example/hunter2"),
+        ("DROPFORGE_WEBHOOK_URL", ""),
+        ("DROPFORGE_WEBHOOK_SECRET", ""),
+        ("DROPFORGE_WEBHOOK_SECRET", "hunter2"),
+        ("DROPFORGE_WEBHOOK_SECRET", "whsec_aHVudGVyMg=="),
+        ("DROPFORGE_WEBHOOK_SECRET", "whsec_hunter2!"),
+        ("DROPFORGE_WEBHOOK_SECRET", TELLING["DROPFORGE_WEBHOOK_SECRET"] + " hunter2"),
+    ],
+)
+def test_what_tells_people_is_checked(name, value):
+    with pytest.raises(Misconfigured, match=name) as caught:
+        load(ENVIRONMENT | TELLING | {name: value})
+    assert "hunter2" not in str(caught.value)
 
 
 def test_the_page_about_the_file_names_every_key_and_says_what_holds_without_it(tmp_path):
@@ -91,6 +134,8 @@ def test_the_page_about_the_file_names_every_key_and_says_what_holds_without_it(
         ("gate: {margin: 2}\n", "margin is 2"),
         ("gate: {most_queries: 20}\n", "less than fewest_queries"),
         ("attempts: 0\n", "attempts must be from 1 to 10"),
+        ("notifications: {channel: ml}\n", "notifications.channel is 'ml'"),
+        ("notifications: {chanel: '#ml'}\n", "chanel is no setting; did you mean channel"),
     ],
 )
 def test_what_an_operator_cannot_mean_is_refused(tmp_path, text, told):

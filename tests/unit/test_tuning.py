@@ -72,6 +72,18 @@ def test_an_operator_can_allow_a_retired_model():
     assert [finding.code for finding in report.of(Severity.WARNING)] == ["tuning-retired-model-allowed"]
 
 
+def test_a_policy_that_the_operator_does_not_allow_is_a_finding():
+    bounds = Bounds(allowed_deploy=frozenset({"manual", "unless_worse"}))
+    tuning, report = resolved(b"train_steps: 200\ndeploy: always", bounds)
+
+    [finding] = report.findings
+    assert (finding.code, finding.line, report.verdict) == ("tuning-deploy-not-allowed", 2, "rejected")
+    assert finding.message == "deploy is always, which the operator does not allow"
+    assert finding.hint == "Use one of unless_worse, manual, or leave the line out for unless_worse."
+    assert tuning.deploy == "unless_worse"
+    assert resolved(b"deploy: manual", bounds)[0].deploy == "manual"
+
+
 @pytest.mark.parametrize(
     ("text", "line", "hint"),
     [

@@ -89,7 +89,7 @@ def _hint(folder: Path, last: str) -> None:
     me = _command()
     typer.echo("\nIn another terminal, in this folder:")
     typer.echo(f'  eval "$({me} local env{_option(folder)})"   # gcloud and Google\'s clients work here')
-    typer.echo(f"  gcloud storage cp FOLDER/* gs://{environment.bucket_name('drop')}/datasets/NAME/")
+    typer.echo(f"  {me} drop FOLDER --wait")
     typer.echo(f"  {me} runs\n{last}")
 
 
@@ -106,7 +106,8 @@ def _command() -> str:
 
 
 def _tell_what_happens(stack: Record) -> None:
-    from dropforge_local.demo.timeline import Timeline, told  # noqa: PLC0415 - Google's client is slow to import
+    from dropforge.reports.timeline import told  # noqa: PLC0415 - as below
+    from dropforge_local.demo.timeline import Timeline  # noqa: PLC0415 - Google's client is slow to import
 
     out = _console()
     with Timeline(stack.variables["DROPFORGE_PROJECT"], "timeline") as timeline:

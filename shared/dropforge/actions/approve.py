@@ -44,6 +44,7 @@ def approve(run_id: str, request: Request, *, host: ModelHost, progress: Progres
         event=f"approve/{request.by}",
         approval=request,
         stop=None,
+        retirement=None,
         fault=None,
         serving=Serving(
             endpoint=host.endpoint(run.id), deployed_model=deployed_model_id_of(run.id, reopened=len(run.history))

@@ -6,6 +6,7 @@ from typing import Literal
 from dropforge.actions.rollback import is_served, lead_back
 from dropforge.aliases import Aliases, Left
 from dropforge.domain.errors import Contended, NotAllowed
+from dropforge.domain.facts import Request
 from dropforge.domain.runs import Run, State
 from dropforge.domain.text import as_words
 from dropforge.ports import ModelHost
@@ -20,7 +21,7 @@ def retire(left: Left, *, aliases: Aliases, host: ModelHost, progress: Progress,
     then its model and its endpoint go, which takes several calls; then the run says so.
 
     Args:
-        left: The marker that says that readers have left it.
+        left: The marker that says that readers have left it, or who wants it to go.
         aliases: Where readers are pointed to.
         host: Who serves it.
         progress: Tells of it.
@@ -57,15 +58,16 @@ def retire(left: Left, *, aliases: Aliases, host: ModelHost, progress: Progress,
     aliases.forget_previous(run.dataset, run.id)
     assert run.serving is not None  # noqa: S101 - a deployed run is served
     host.discard(run.serving.endpoint, run.serving.deployed_model)
-    progress.reach(run, State.RETIRED, function=function, event=cause)
-    return done("its readers left: retired", run.id)
+    progress.reach(run, State.RETIRED, function=function, event=cause, retirement=left.request)
+    return done(f"{'somebody asked for it' if left.request else 'its readers left'}: retired", run.id)
 
 
-def leave(run_id: str, *, even_current: bool, aliases: Aliases, progress: Progress) -> Left:
+def leave(run_id: str, request: Request, *, even_current: bool, aliases: Aliases, progress: Progress) -> Left:
     """Mark a space to be retired at once, by the wish of a person.
 
     Args:
         run_id: Which run's.
+        request: Whose wish it is, and why.
         even_current: Whether readers who are pointed to it are to be pointed nowhere.
         aliases: Where readers are pointed to.
         progress: Knows the runs.
@@ -87,10 +89,10 @@ def leave(run_id: str, *, even_current: bool, aliases: Aliases, progress: Progre
             f"readers of {run.dataset} are pointed to {run.id}: `dropforge rollback {run.dataset}` points them to the space "
             "before; `--even-current` retires it all the same, and points them nowhere"
         )
-    aliases.leave(run.id, at_once=True)
+    aliases.leave(run.id, request)
     if even_current:
         aliases.remove(run.dataset, run.id)
-    aliases.leave(run.id, at_once=True)  # once more: whoever was held up in between removed a later alias
+    aliases.leave(run.id, request)  # once more: whoever was held up in between removed a later alias
     left = next((left for left in aliases.left() if left.run == run.id), None)
     if left is None:
         raise Contended(f"{run.id} was retired, or its readers came back, at this very moment: look again")

@@ -4,6 +4,7 @@ import base64
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -54,6 +55,20 @@ class Directory:
     def open(self, file: StoredFile) -> BinaryIO:
         """See `Reader.open`."""
         return open_exactly(self._path / file.name, file.generation)
+
+    def summed(self, file: StoredFile) -> StoredFile:
+        """The file with its checksum, for which it is read.
+
+        Raises:
+            Missing: It was written to since it was listed.
+            Unavailable: It cannot be read.
+        """
+        path = self._path / file.name
+        with translated(path):
+            about = path.stat()
+            if about.st_mtime_ns != file.generation:
+                raise Missing(f"{_shown(path)} was written to meanwhile")
+            return replace(file, crc32c=self._checksum(path, about))
 
     def _checksum(self, path: Path, about: os.stat_result) -> str:
         """Read a file for its checksum, once as long as it stays as it is."""

@@ -12,7 +12,7 @@ from dropforge.doctor.encryption import encryption
 from dropforge.doctor.messages import letters, messages
 from dropforge.doctor.project import LOGIN, credentials, identities, services
 from dropforge.doctor.schedules import schedules
-from dropforge.doctor.slack import hello, slack
+from dropforge.doctor.slack import bot, hello, slack, webhook
 from dropforge.doctor.spending import spending
 from dropforge.doctor.vertex import vertex
 from dropforge.domain.errors import DropforgeError
@@ -33,7 +33,8 @@ def looks(*, say_hello: bool) -> Mapping[str, tuple[Look, ...]]:
         "messages": (messages, letters),
         "schedules": (schedules,),
         "Vertex AI": (vertex,),
-        "Slack": (hello if say_hello else slack,),
+        "Slack": (hello,) if say_hello else (slack, bot),
+        "webhook": (webhook,),
         "encryption": (encryption,),
         "spending": (spending,),
     }

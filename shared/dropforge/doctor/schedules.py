@@ -1,17 +1,16 @@
 """Whether the clocks tick: when the watcher and the sweep last did what a tick asked for."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 from dropforge.doctor.diagnosis import Diagnosis, looked, ok, unknown, wrong
 from dropforge.doctor.facts import Wiring
-from dropforge.domain.topology import PERIODS
+from dropforge.domain.text import as_span
+from dropforge.domain.topology import PERIODS, late_after
 from dropforge.ledger import Ledger
 from dropforge.ports import Clock
 from dropforge.settings import Settings
-
-_MISSED = 3  # ticks that may be late or lost
 
 
 def schedules(*, settings: Settings, ledger: Ledger, wiring: Wiring, clock: Clock) -> Iterator[Diagnosis]:
@@ -23,33 +22,24 @@ def schedules(*, settings: Settings, ledger: Ledger, wiring: Wiring, clock: Cloc
 def _ticks(settings: Settings, ledger: Ledger, wiring: Wiring, clock: Clock) -> Iterator[Diagnosis]:
     now, last = clock.now(), ledger.ticks()
     for worker, period in PERIODS.items():
-        late = _MISSED * period + settings.patience  # a tick is noted at its end
+        late = late_after(worker, settings.patience)
         if worker in last:
             ago = now - last[worker]
-            says = f"its last tick was done {in_brief(ago)} ago"
+            says = f"its last tick was done {as_span(ago)} ago"
             yield (
                 ok(worker, says)
                 if ago <= late
-                else wrong(worker, f"{says}, and one is due every {in_brief(period)}", _show(settings))
+                else wrong(worker, f"{says}, and one is due every {as_span(period)}", _show(settings))
             )
         elif now - _made(settings, wiring, now) <= late:
-            yield unknown(worker, f"has done no tick yet: one is due every {in_brief(period)}", _show(settings))
+            yield unknown(worker, f"has done no tick yet: one is due every {as_span(period)}", _show(settings))
         else:
-            yield wrong(worker, f"has never done a tick, and one is due every {in_brief(period)}", _show(settings))
+            yield wrong(worker, f"has never done a tick, and one is due every {as_span(period)}", _show(settings))
 
 
 def _made(settings: Settings, wiring: Wiring, now: datetime) -> datetime:
     """When the deployment was made, or not long before."""
     return min(wiring.bucket(settings.state_bucket).created, now)
-
-
-def in_brief(time: timedelta) -> str:
-    """`5 s`, `10 min`, `3 h`, `2 d`."""
-    seconds = max(int(time.total_seconds()), 0)
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"
 
 
 def _show(settings: Settings) -> str:

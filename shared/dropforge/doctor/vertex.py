@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from dropforge.doctor.diagnosis import Diagnosis, looked, ok, skipped, unknown, wrong
 from dropforge.doctor.facts import Project, Quota
 from dropforge.doctor.project import YOU, lacking
-from dropforge.ports import Clock, ModelHost, Tuner
+from dropforge.ports import ModelHost, Tuner
 from dropforge.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,16 +23,14 @@ _NEEDED = (
 _TRAINING, _SERVING = "restricted image training nvidia {} gpus", "custom model serving nvidia {} gpus"
 
 
-def vertex(
-    *, settings: Settings, tuner: Tuner, host: ModelHost, clock: Clock, project: Project | None
-) -> Iterator[Diagnosis]:
+def vertex(*, settings: Settings, tuner: Tuner, host: ModelHost, project: Project | None) -> Iterator[Diagnosis]:
     """See the module."""
     show = (
         "dropforge local status"
         if settings.has_stand_ins
         else f"gcloud ai endpoints list --region={settings.location} --project={settings.project}"
     )
-    yield from looked("jobs", partial(_jobs, settings, tuner, clock), role=_ROLE, do=show)
+    yield from looked("jobs", partial(_jobs, settings, tuner), role=_ROLE, do=show)
     yield from looked("endpoints", partial(_endpoints, settings, host), role=_ROLE, do=show)
     if project is None:
         yield skipped("rights")
@@ -44,8 +42,8 @@ def vertex(
     )
 
 
-def _jobs(settings: Settings, tuner: Tuner, clock: Clock) -> Iterator[Diagnosis]:
-    tuner.states(clock.now())
+def _jobs(settings: Settings, tuner: Tuner) -> Iterator[Diagnosis]:
+    tuner.unfinished()
     yield ok("jobs", f"can be listed in {settings.location}")
 
 

@@ -239,7 +239,13 @@ def _deploy_failed(run: Run, about: dict[str, Any]) -> Event:
 
 
 def _retired(run: Run, about: dict[str, Any]) -> Event:
-    return SpaceRetired(**about, space_id=run.serving.space if run.serving else "")
+    asked = run.retirement
+    return SpaceRetired(
+        **about,
+        space_id=run.serving.space if run.serving else "",
+        by=asked.by if asked else "",
+        reason=asked.reason if asked else "",
+    )
 
 
 _ANNOUNCED: Mapping[State, Callable[[Run, dict[str, Any]], Event]] = {

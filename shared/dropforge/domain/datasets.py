@@ -139,6 +139,11 @@ class Folder:
         return tuple(pin.name for pin in manifest if here.get(pin.name) != (pin.size, pin.crc32c))
 
 
+def name_like(text: str) -> str:
+    """A name that a dataset can have and that comes near to the text; empty where nothing of it can be used."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).lstrip("0123456789-")[:40].rstrip("-")
+
+
 def _shape(name: str) -> str:
     """What is left of a file's name when case, extension and punctuation do not count."""
     return re.sub(r"[\W_]", "", name.rpartition(".")[0] or name).lower()

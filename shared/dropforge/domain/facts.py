@@ -145,6 +145,14 @@ class Judgement:
     examples: tuple[Example, ...] = ()
     report: str = ""
 
+    @property
+    def compared(self) -> tuple[tuple[str, float], ...]:
+        """The figures that were held against each other, by the model; none where one of the first two is missing."""
+        if self.base is None or self.tuned is None:
+            return ()
+        in_use = self.figures.get("deployed", {}).get(self.metric)
+        return (("base", self.base), *((("in use", in_use),) if in_use is not None else ()), ("tuned", self.tuned))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:

@@ -13,6 +13,7 @@ from dropforge.domain.datasets import CORPUS, QUERIES
 from dropforge.domain.events import Event, RunEvent
 from dropforge.domain.facts import Verdict
 from dropforge.domain.findings import Finding, chosen, quoted
+from dropforge.domain.notifications import kind_of
 from dropforge.domain.plan import Estimate, figure
 from dropforge.domain.rules import RULES, Severity
 from dropforge.domain.text import as_words, printable
@@ -40,6 +41,10 @@ class Message:
         details: Further lines, such as findings.
         next_step: What to do now; empty where nothing is to be done.
         links: Label and address, ours.
+        bars: Label and figure, to be compared at a glance.
+        kind: What the operator's file calls the event.
+        dataset: The dataset's name; of a folder whose name cannot be one, its path.
+        run: The run that it continues the story of; empty where it stands alone.
     """
 
     id: str
@@ -49,6 +54,10 @@ class Message:
     details: tuple[str, ...] = ()
     next_step: str = ""
     links: tuple[tuple[str, str], ...] = ()
+    bars: tuple[tuple[str, float], ...] = ()
+    kind: str = ""
+    dataset: str = ""
+    run: str = ""
 
 
 def message_of(event: Event) -> Message | None:
@@ -58,11 +67,12 @@ def message_of(event: Event) -> Message | None:
 
 
 def _message(event: Event, headline: str, tone: Tone, **rest: object) -> Message:
-    links: tuple[tuple[str, str], ...] = ()
+    about: dict[str, object] = {"kind": kind_of(event), "dataset": event.dataset}
     if isinstance(event, RunEvent):
         names = {"console": "Run", "job": "Pipeline job"}
-        links = tuple((names[kind], address) for kind, address in event.links.items() if kind in names)
-    return Message(id=event.id, headline=headline, tone=tone, links=links, **rest)  # type: ignore[arg-type]
+        about["links"] = tuple((names[kind], address) for kind, address in event.links.items() if kind in names)
+        about["run"] = event.run
+    return Message(id=event.id, headline=headline, tone=tone, **about, **rest)  # type: ignore[arg-type]
 
 
 def counted(number: int, noun: str) -> str:
@@ -201,6 +211,7 @@ def _deployed(event: events.ModelDeployed) -> Message:
         f"{event.dataset}: model deployed",
         Tone.GOOD,
         facts=(*figures, *gate, ("Endpoint", event.endpoint), ("Space", event.space_id)),
+        bars=judged.compared if judged else (),
         details=(f"{judged.because}: deployed all the same, as its policy says",) if judged and cannot_tell else (),
         next_step="Embed the documents anew with this endpoint, then switch readers to it."
         if event.current
@@ -231,6 +242,7 @@ def _withheld(event: events.ModelWithheld) -> Message:
         event,
         f"{event.dataset}: tuned model withheld",
         Tone.NEUTRAL if error else Tone.BAD,
+        bars=judged.compared if judged else (),
         details=(error.message,) if error else details,
         next_step=f"The model is kept, but not served. `dropforge approve {event.run}` deploys it all the same.",
     )
@@ -288,7 +300,11 @@ def _retired(event: events.SpaceRetired) -> Message:
         event,
         f"{event.dataset}: a former model was taken off its endpoint",
         Tone.NEUTRAL,
-        facts=(("Space", event.space_id),),
+        facts=(
+            *((("By", event.by),) if event.by else ()),
+            *((("Why", event.reason),) if event.reason else ()),
+            ("Space", event.space_id),
+        ),
         next_step="Nothing, unless somebody still asks that endpoint.",
     )
 

@@ -1,9 +1,17 @@
 """Text from outside, made safe to show, and to name things by."""
 
 import hashlib
+import re
+from datetime import timedelta
 from urllib.parse import quote
 
 _LONGEST_NAME = 240
+# An access token of Google's, a signed token, a token of Slack's, what a header carries, the address of a webhook in Slack.
+_SECRETS = re.compile(
+    r"\bya29\.[\w.-]+|\bxox[a-z]-[\w-]+|\bey[\w-]{6,500}\.ey[\w-]+\.[\w-]*|(?<=\bbearer )[\w.~+/=-]{6,}"
+    r"|(?<=\bhooks\.slack\.com/)[\w/-]+|(?<=/services/)T\w+/B\w+/\w+",
+    re.IGNORECASE | re.ASCII,
+)
 TAB = "⇥"  # how a tab is shown: in one cell, and not to be taken for spaces
 
 
@@ -28,9 +36,23 @@ def as_name(text: str) -> str:
     return f"{encoded[: _LONGEST_NAME - 17]}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
+def without_secrets(text: str) -> str:
+    """The text of an error that is not ours, without what would let its reader in: tokens, and addresses of webhooks."""
+    return _SECRETS.sub("(not shown)", text)
+
+
 def shortened(text: str, most: int) -> str:
     """The text, cut to at most `most` characters, the last of them an ellipsis."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def as_span(time: timedelta) -> str:
+    """A time in its largest whole unit: `5 s`, `10 min`, `3 h`, `2 d`; less than none is none."""
+    seconds = max(int(time.total_seconds()), 0)
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
 
 
 def as_words(name: str) -> str:

@@ -23,6 +23,13 @@ TAKES: Mapping[str, tuple[str, ...]] = {
 }
 PERIODS: Mapping[str, timedelta] = {"watch_status": timedelta(minutes=1), "sweep": timedelta(minutes=10)}
 
+_MISSED = 3  # ticks that may be late or lost
+
+
+def late_after(worker: str, patience: timedelta) -> timedelta:
+    """How old the last tick that a worker has seen through may be: it is noted at its end."""
+    return _MISSED * PERIODS[worker] + patience
+
 
 def dead_letters(function: str) -> str:
     """The topic, and the subscription on it, that keep what a function did not live to take."""

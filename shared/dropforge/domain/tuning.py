@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date
-from typing import Literal
+from typing import Literal, get_args
 
 import yaml
 
@@ -14,6 +14,7 @@ from dropforge.domain.rules import RULES, Severity
 
 _Refusal = tuple[str, tuple[str, ...], str, str]  # the rule, the settings it lies in, what is wrong, a hint
 DeployPolicy = Literal["unless_worse", "only_if_better", "always", "manual", "never"]
+POLICIES: tuple[DeployPolicy, ...] = get_args(DeployPolicy)
 TestLabels = Literal["file", "split"]
 
 
@@ -83,7 +84,7 @@ def _rules(catalogue: Catalogue) -> Mapping[str, _Rule]:
             lambda value: isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 100,
         ),
         "test_labels": _one_of("file", "split"),
-        "deploy": _one_of("unless_worse", "only_if_better", "always", "manual", "never"),
+        "deploy": _one_of(*POLICIES),
         "embed_corpus": _Rule("true or false", lambda value: isinstance(value, bool)),
     }
 
@@ -100,11 +101,13 @@ class Bounds:
         defaults: The configuration of a dataset without a `tuning.yaml`.
         allowed_retired: Base models that may be tuned although Vertex takes no new tuning of them any more.
         catalogue: What the service offers.
+        allowed_deploy: What `deploy` may be.
     """
 
     defaults: Tuning = field(default_factory=Tuning)
     allowed_retired: frozenset[str] = frozenset()
     catalogue: Catalogue = CATALOGUE
+    allowed_deploy: frozenset[DeployPolicy] = frozenset(POLICIES)
 
 
 def resolve(text: bytes | None, bounds: Bounds, today: date, findings: Findings) -> Tuning:
@@ -142,6 +145,11 @@ def resolve(text: bytes | None, bounds: Bounds, today: date, findings: Findings)
             what = f"{key} is {shown}, but takes {rule.wants}{_near(value, rule)}"
             hint = f"Mend it, or leave the line out for {getattr(bounds.defaults, key)}."
             tell("tuning-bad-value", entry.line, what, hint, entry.value_column)
+        elif key == "deploy" and value not in bounds.allowed_deploy:
+            allowed = ", ".join(policy for policy in POLICIES if policy in bounds.allowed_deploy)
+            what = f"deploy is {value}, which the operator does not allow"
+            hint = f"Use one of {allowed}, or leave the line out for {bounds.defaults.deploy}."
+            tell("tuning-deploy-not-allowed", entry.line, what, hint, entry.value_column)
         else:
             tuning = replace(tuning, **{key: float(value) if key == "learning_rate_multiplier" else value})  # type: ignore[arg-type]
     for code, keys, what, hint in _refused(tuning, bounds, today):

@@ -74,6 +74,19 @@ def test_a_list_answers_jobs_without_their_details(clients, finished):
     assert not listed.job_detail.task_details
 
 
+def test_a_list_can_leave_out_what_has_ended_and_answer_some_fields(clients, finished):
+    ended = " AND ".join(f'state!="PIPELINE_STATE_{state}"' for state in ("SUCCEEDED", "FAILED", "CANCELLED"))
+    slow = clients.submit("unfinished", parameters={"train_steps": 20000, "learning_rate_multiplier": 0.001})
+    listed = list(
+        clients.jobs.list_pipeline_jobs({"parent": LOCATION, "filter": ended, "read_mask": {"paths": ["name"]}})
+    )
+    assert [(job.name, job.create_time) for job in listed] == [(slow.name, None)]
+    assert finished.state == PipelineState.PIPELINE_STATE_SUCCEEDED
+    clients.jobs.cancel_pipeline_job(name=slow.name)
+    assert clients.finish(slow.name).state == PipelineState.PIPELINE_STATE_CANCELLED
+    assert list(clients.jobs.list_pipeline_jobs({"parent": LOCATION, "filter": ended})) == []
+
+
 def test_the_trainer_shows_its_progress_while_it_runs(clients):
     job = clients.submit("progress", parameters={"train_steps": 20000, "learning_rate_multiplier": 0.001})
     seen = {}

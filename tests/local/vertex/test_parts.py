@@ -27,6 +27,7 @@ PATHS = {"queries_path": "gs://b/q", "corpus_path": "gs://b/c", "train_label_pat
         'state="PIPELINE_STATE_RUNNING"',
         "state=PIPELINE_STATE_RUNNING",
         'state!="PIPELINE_STATE_FAILED"',
+        'labels.run="topics-1" AND state!="PIPELINE_STATE_SUCCEEDED" AND state!="PIPELINE_STATE_FAILED"',
         'labels.run="topics-1"',
         "labels.run:*",
         'labels.a.b="c"',
@@ -50,6 +51,7 @@ def test_a_filter_finds_the_job(text):
     "text",
     [
         'state="PIPELINE_STATE_FAILED"',
+        'state!="PIPELINE_STATE_FAILED" AND state!="PIPELINE_STATE_RUNNING"',
         'labels.run="topics-2"',
         "labels.other:*",
         'state="PIPELINE_STATE_RUNNING" AND labels.run="x"',

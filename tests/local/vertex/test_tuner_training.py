@@ -160,6 +160,16 @@ def test_a_job_runs_its_tasks_in_order_and_learns(ordinary):
     assert metrics["test_queries"] == 60
 
 
+def test_the_curve_of_a_training_is_written_down_as_it_goes(ordinary):
+    shelf, events = ordinary
+    curve = json.loads(shelf.objects["out/text-embedding-trainer/training_curve.json"])
+    told = [event.metadata for event in events if isinstance(event, Progressed)]
+    assert curve["steps"] == 100
+    assert [point["step"] for point in curve["points"]] == [each["step"] for each in told]
+    assert curve["points"][-1]["loss"] < curve["points"][0]["loss"] / 2
+    assert curve["points"][-1]["nDCG@10"] == told[-1]["validation_nDCG@10"]
+
+
 def test_figures_of_single_queries_average_to_the_metrics(ordinary):
     shelf, _ = ordinary
     metrics = json.loads(shelf.objects["out/text-embedding-evaluator/metrics/metrics.json"])

@@ -16,6 +16,7 @@ GECKO = "textembedding-gecko@003"
 _LAST = date(2027, 4, 1)  # of those that can be tuned
 _CLOSED = date(2027, 3, 1)  # from here on they take no new tuning
 _WIDER = corrected(CATALOGUE, Corrections(base_models={"text-embedding-004": ModelCorrection(dimensions=1024)}))
+_GATED = Operator(allowed_deploy=frozenset({"unless_worse", "manual"}))
 _ALLOWED = Operator(allowed_retired=frozenset({GECKO}))
 
 
@@ -113,6 +114,12 @@ _BAD_VALUE = (
     _fault("two at once", "test_labels: none\ndeploy: maybe\n", ("tuning-bad-value", 1, 14), ("tuning-bad-value", 2, 9)),
 )  # fmt: skip
 
+_NOT_ALLOWED = (
+    _fault("a deployment past the gate, which the operator forbids", "batch_size: 64\ndeploy: always\n", ("tuning-deploy-not-allowed", 2, 9), operator=_GATED),
+    _fault("no deployment, which the operator forbids", "deploy: never\n", ("tuning-deploy-not-allowed", 1, 9), operator=_GATED),
+    _fault("a deployment that nobody knows, where some are forbidden", "deploy: perhaps\n", ("tuning-bad-value", 1, 9), operator=_GATED),
+)  # fmt: skip
+
 _MODEL = (
     _fault("a model that is retired", f"deploy: always\nbase_model: {GECKO}\n", ("tuning-retired-model", 2, 1)),
     _fault("the operator's model, which is retired", "deploy: always\n", ("tuning-retired-model", 0, 0), operator=Operator(tuning=Tuning(base_model=GECKO))),
@@ -156,4 +163,14 @@ _TOGETHER = (
     ),
 )
 
-FAULTS = (*_UNREADABLE, *_NOT_YAML, *_NOT_A_MAPPING, *_UNKNOWN_KEY, *_DUPLICATE_KEY, *_BAD_VALUE, *_MODEL, *_TOGETHER)
+FAULTS = (
+    *_UNREADABLE,
+    *_NOT_YAML,
+    *_NOT_A_MAPPING,
+    *_UNKNOWN_KEY,
+    *_DUPLICATE_KEY,
+    *_BAD_VALUE,
+    *_NOT_ALLOWED,
+    *_MODEL,
+    *_TOGETHER,
+)

@@ -87,7 +87,7 @@ MISTAKES = (
     Mistake(
         "a secret in the open",
         keeping.what_takes_a_key_has_it,
-        "google_secret_manager_secret.slack",
+        "google_secret_manager_secret.notify",
         "secrets.tf",
         'for_each = var.kms_key == "" ? [] : [var.kms_key]',
         "for_each = []",

@@ -5,7 +5,8 @@ from terraform.policies.reading import STATE, Complaints, differing, functions, 
 from terraform.standin.provider import RESOURCES
 
 WEEK = 7 * 24 * 3600
-FOR_GOOD = ("ledger/", "aliases/", "aside/")  # folders of the state bucket of which nothing goes by itself
+# Folders of the state bucket of which nothing goes by itself.
+FOR_GOOD = ("ledger/", "aliases/", "aside/", "discarded/")
 KEY_ARGUMENTS = {"kms_key_name", "default_kms_key_name"}
 ENCRYPTED_BY_ANOTHER = {"google_storage_bucket_object"}  # by its bucket
 

@@ -15,10 +15,15 @@ from terraform.policies.reading import (
 )
 
 BROAD = {"roles/owner", "roles/editor", "roles/viewer", "roles/storage.admin"}
-SECRET = "DROPFORGE_SLACK_URL"
+SECRETS = {"DROPFORGE_SLACK_URL", "DROPFORGE_SLACK_TOKEN", "DROPFORGE_WEBHOOK_URL", "DROPFORGE_WEBHOOK_SECRET"}
 PUBLIC = {name for name, topic in TOPICS.items() if topic["public"]}
 TELLERS = {account(name) for name in ("validate_dataset", "submit_tuning", "watch_status", "deploy_model", "sweep")}
 PLACERS = {account(name) for name in ("submit_tuning", "watch_status", "sweep")}
+
+
+def _tellers(plan: Plan) -> set[str]:
+    """Who moves runs on: functions, and the console where people may ask for things in it."""
+    return TELLERS | ({account("console")} if plan.asked.get("console_actions") else set())
 
 
 def nobody_is_everybody(plan: Plan) -> Complaints:
@@ -58,7 +63,7 @@ def only_who_moves_runs_on_publishes(plan: Plan) -> Complaints:
         for each in plan.all("pubsub_topic_iam_member")
         if each.values["role"] == "roles/pubsub.publisher" and each.values["member"] in ours
     }
-    wanted = {(teller, topic) for teller in TELLERS for topic in PUBLIC}
+    wanted = {(teller, topic) for teller in _tellers(plan) for topic in PUBLIC}
     yield from differing("may publish, and need not", set(), held - wanted)
     yield from differing("need to publish, and may not", set(), wanted - held)
     for each in plan.all("project_iam_member"):
@@ -78,7 +83,7 @@ def only_who_places_jobs_acts_as_the_runner(plan: Plan) -> Complaints:
 
 
 def only_functions_jobs_and_operators_touch_the_state(plan: Plan) -> Complaints:
-    """The console only reads; notify_slack, jobs and Vertex's tuning are kept to their folders; people must be named as operators."""
+    """The console only reads, unless people may ask for things in it; notify_slack, jobs and Vertex's tuning are kept to their folders; people must be named as operators."""
     held_in = {account("notify_slack"): {"claims/", "aside/"}, account("runner"): {"runs/"}}
     held_in[AGENT.format("aiplatform-ft")] = {"runs/"}
     for each in plan.all("storage_bucket_iam_member"):
@@ -89,7 +94,7 @@ def only_functions_jobs_and_operators_touch_the_state(plan: Plan) -> Complaints:
         folders = set(expression.replace('")', "").split("/objects/")[1:]) if expression else set()
         folders = {folder.split(" ")[0] for folder in folders}
         is_fine = (
-            (role == "objectUser" and member in {*TELLERS, OPERATORS} and not expression)
+            (role == "objectUser" and member in {*_tellers(plan), OPERATORS} and not expression)
             or (role == "objectUser" and folders == held_in.get(member))
             or (role == "objectViewer" and member == account("console"))
             or (role == "legacyBucketReader" and member in held_in)
@@ -111,16 +116,16 @@ def functions_only_read_what_people_drop(plan: Plan) -> Complaints:
 
 
 def secrets_stay_out_of_the_plan(plan: Plan) -> Complaints:
-    """A plan and a state are read by many. The webhook is named by its version, to notify_slack alone."""
+    """A plan and a state are read by many. Secrets are named by their versions, to notify_slack alone."""
     for each in plan.all("secret_manager_secret_version"):
         yield f"{each.address} holds a secret"
     if "hooks.slack.com" in plan.text:
         yield "a webhook stands in the plan"
     for each in functions(plan):
         config = inner(each, "service_config")
-        if SECRET in (config.get("environment_variables") or {}):
-            yield f"{each.address} holds {SECRET} in the open"
+        for secret in sorted(SECRETS & (config.get("environment_variables") or {}).keys()):
+            yield f"{each.address} holds {secret} in the open"
         if config.get("secret_environment_variables") and each.key != "notify_slack":
             yield f"{each.address} is given a secret"
     held = [each.values["member"] for each in plan.grants if "secretmanager" in each.values["role"]]
-    yield from differing("read secrets", [account("notify_slack")], held)
+    yield from differing("read secrets", {account("notify_slack")}, set(held))

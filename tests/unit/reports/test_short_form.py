@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from support.reports import HOSTILE, broken, hostile, many, texts
 
-from dropforge.adapters.slack import blocks_of
+from dropforge.adapters.slack.blocks import blocks_of
 from dropforge.domain.events import DatasetRejected
 from dropforge.domain.messages import message_of
 from dropforge.domain.runs import State

@@ -20,7 +20,8 @@ from dropforge.domain.evaluation import MEASURES
 from dropforge.domain.events import DatasetRejected, Event, ModelDeployed, RunEvent
 from dropforge.domain.runs import SETTLED
 from dropforge.domain.text import printable
-from dropforge_local.demo.timeline import Timeline, told
+from dropforge.reports.timeline import told
+from dropforge_local.demo.timeline import Timeline
 from dropforge_local.stack import detached
 from dropforge_local.stack.down import down
 from dropforge_local.stack.errors import NotRunning, StackError
@@ -162,9 +163,9 @@ def _what_next(out: Console) -> None:
     for meaning, command in (
         ("Check a dataset of yours, on this machine alone:", ".venv/bin/dropforge check FOLDER"),
         ("Keep a stack running, with its console and a live timeline:", ".venv/bin/dropforge local up"),
-        ("In another terminal, point gcloud and Google's clients at it:", 'eval "$(.venv/bin/dropforge local env)"'),
-        ("Drop it:", "gcloud storage cp FOLDER/* gs://dropforge-drop/datasets/NAME/"),
-        ("See what becomes of it:", ".venv/bin/dropforge runs"),
+        ("In another terminal, drop it, and see what becomes of it:", ".venv/bin/dropforge drop FOLDER --wait"),
+        ("Or point gcloud and Google's clients at the stack:", 'eval "$(.venv/bin/dropforge local env)"'),
+        ("See all runs:", ".venv/bin/dropforge runs"),
         ("Ask the tuned model:", '.venv/bin/dropforge search NAME "a question"'),
     ):
         out.print(Text(f"  {meaning}"))

@@ -1,4 +1,4 @@
-"""A live timeline: hears the public events as any subscriber would, and tells each on a line."""
+"""Hears the public events as any subscriber would, for a live timeline."""
 
 import contextlib
 import queue
@@ -8,17 +8,11 @@ from typing import Any, Self
 
 from google.api_core.exceptions import AlreadyExists
 from google.cloud import pubsub_v1
-from rich.table import Table
-from rich.text import Text
 
 from dropforge import wire
 from dropforge.domain.errors import Unreadable
 from dropforge.domain.events import EVERY_TYPE, Event
-from dropforge.domain.messages import Message, Tone, message_of
-from dropforge.domain.text import printable
 
-_MARKS = {Tone.GOOD: ("✓", "green"), Tone.NEUTRAL: ("·", "cyan"), Tone.BAD: ("✗", "red")}
-_LONGEST_VALUE = 40
 TOPICS = tuple(sorted({kind.TOPIC for kind in EVERY_TYPE}))
 
 
@@ -72,30 +66,3 @@ class Timeline:
             with contextlib.suppress(Exception):  # a pull that was cut off by a stopping stack ends in its error
                 pull.result(timeout=5)
         self._subscriber.close()
-
-
-def told(event: Event, moment: str) -> Table | None:
-    """An event on a line, after its moment; what went wrong on lines below it. None where people need not hear of it."""
-    message = message_of(event)
-    if message is None:
-        return None
-    mark, colour = _MARKS[message.tone]
-    line = Text(printable(message.headline), style="" if message.tone is Tone.NEUTRAL else "bold")
-    if facts := _facts(message):
-        line.append(f"  {facts}", style="dim not bold")
-    table = Table.grid(padding=(0, 1))
-    table.add_column(justify="right", min_width=9, style="dim", no_wrap=True)
-    table.add_column()
-    table.add_column(overflow="fold")
-    table.add_row(moment, Text(mark, style=colour), line)
-    if message.tone is Tone.BAD:
-        for detail in (*message.details, message.next_step):
-            table.add_row("", "", Text(printable(detail), style=colour))
-    return table
-
-
-def _facts(message: Message) -> str:
-    """The figures that are short; resource names are not."""
-    wanted = message.facts if message.tone is Tone.BAD else [fact for fact in message.facts if "/" not in fact[1]]
-    short = (f"{label}: {value}" for label, value in wanted if len(value) <= _LONGEST_VALUE)
-    return printable(", ".join(short))

@@ -39,6 +39,24 @@ variable "slack_secret_version" {
   default     = ""
 }
 
+variable "slack_token_version" {
+  description = "Version of the secret `dropforge-slack-token`, once it has one."
+  type        = string
+  default     = ""
+}
+
+variable "webhook_url_version" {
+  description = "Version of the secret `dropforge-webhook-url`, once it has one."
+  type        = string
+  default     = ""
+}
+
+variable "webhook_secret_version" {
+  description = "Version of the secret `dropforge-webhook-secret`, once it has one."
+  type        = string
+  default     = ""
+}
+
 variable "console_ingress" {
   description = "From where the console is reached: ALLOW_INTERNAL_ONLY, ALLOW_INTERNAL_AND_GCLB or ALLOW_ALL."
   type        = string
@@ -49,6 +67,18 @@ variable "console_viewers" {
   description = "Who may open the console, as IAM members."
   type        = list(string)
   default     = []
+}
+
+variable "console_actions" {
+  description = "Whether people may cancel, rerun, approve, roll back and retire in the console; the operator's file says so, too."
+  type        = bool
+  default     = false
+}
+
+variable "console_predictions" {
+  description = "Whether people may try models in the console; the operator's file says so, too."
+  type        = bool
+  default     = false
 }
 
 variable "data_people" {

@@ -1,7 +1,7 @@
 locals {
-  # The state bucket's folders whose objects come and go. Not among them: ledger/, aliases/ and aside/, of which no
+  # The state bucket's folders whose objects come and go. Not among them: ledger/, aliases/, aside/ and discarded/, of which no
   # version is ever deleted by itself, and runs/, which has a rule of its own.
-  passing = ["active/", "bookmarks/", "budget.json", "claims/", "doctor/", "intake/", "retiring/", "said/", "ticks/"]
+  passing = ["active/", "bookmarks/", "budget.json", "claims/", "doctor/", "intake/", "past/", "retiring/", "said/", "ticks/"]
 }
 
 # No retention policy on either: it would forbid to replace and to delete objects, and the ledger lives by replacing its

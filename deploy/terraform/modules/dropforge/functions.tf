@@ -51,12 +51,12 @@ resource "google_cloudfunctions2_function" "function" {
     all_traffic_on_latest_revision   = true
 
     dynamic "secret_environment_variables" {
-      for_each = each.key == "notify_slack" && var.slack_secret_version != "" ? [var.slack_secret_version] : []
+      for_each = each.key == "notify_slack" ? local.secrets_in_use : {}
       content {
-        key        = "DROPFORGE_SLACK_URL"
+        key        = secret_environment_variables.value.variable
         project_id = var.project
-        secret     = google_secret_manager_secret.slack.secret_id
-        version    = secret_environment_variables.value
+        secret     = google_secret_manager_secret.notify[secret_environment_variables.key].secret_id
+        version    = secret_environment_variables.value.version
       }
     }
   }
@@ -81,7 +81,7 @@ resource "google_cloudfunctions2_function" "function" {
     google_project_iam_member.storage_events,
     google_project_iam_member.build,
     google_artifact_registry_repository_iam_member.build,
-    google_secret_manager_secret_iam_member.slack,
+    google_secret_manager_secret_iam_member.notify,
     google_kms_crypto_key_iam_member.agent,
   ]
 }

@@ -23,9 +23,9 @@ output "dead_letters" {
   value       = { for name, subscription in google_pubsub_subscription.dead : name => subscription.id }
 }
 
-output "slack_secret" {
-  description = "The secret that takes the webhook's address."
-  value       = google_secret_manager_secret.slack.secret_id
+output "secrets" {
+  description = "The secrets that say how people are told, by the variable that notify_slack reads."
+  value       = { for name, secret in local.secrets : secret.variable => google_secret_manager_secret.notify[name].secret_id }
 }
 
 output "accounts" {

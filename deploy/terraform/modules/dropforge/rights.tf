@@ -4,10 +4,12 @@ locals {
   runner  = "serviceAccount:${google_service_account.runner.email}"
 
   # Whoever moves a run on tells what has not been told of it, whichever event that is: every public topic.
-  publishers = ["validate_dataset", "submit_tuning", "watch_status", "deploy_model", "sweep"]
+  # So does the console, where people may ask for things in it.
+  acts       = var.console_actions ? ["console"] : []
+  publishers = concat(["validate_dataset", "submit_tuning", "watch_status", "deploy_model", "sweep"], local.acts)
 
   drop_readers  = ["validate_dataset", "sweep"]
-  state_writers = ["validate_dataset", "submit_tuning", "watch_status", "deploy_model", "sweep"]
+  state_writers = concat(["validate_dataset", "submit_tuning", "watch_status", "deploy_model", "sweep"], local.acts)
   job_placers   = ["submit_tuning", "watch_status", "sweep"]
 
   # The methods that adapters/google/vertex.py calls, by whoever calls them. The predefined roles hold hundreds.
@@ -49,6 +51,15 @@ locals {
       "aiplatform.pipelineJobs.list",
     ]
   }
+
+  console_permissions = concat(
+    var.console_actions ? ["aiplatform.endpoints.get", "aiplatform.pipelineJobs.cancel", "aiplatform.pipelineJobs.get"] : [],
+    var.console_predictions ? ["aiplatform.endpoints.predict"] : [],
+  )
+  vertex_callers = merge(
+    local.vertex_permissions,
+    length(local.console_permissions) > 0 ? { console = local.console_permissions } : {},
+  )
 
   # Whoever may list a bucket is told that an object is missing; others are told that they may not see it. So those who
   # may only touch some folders may list it all the same: names, and nothing of what is in them.
@@ -135,7 +146,7 @@ resource "google_storage_bucket_iam_member" "state_names" {
 # Vertex AI
 
 resource "google_project_iam_custom_role" "vertex" {
-  for_each = local.vertex_permissions
+  for_each = local.vertex_callers
 
   project     = var.project
   role_id     = "dropforge_${each.key}"
@@ -147,7 +158,7 @@ resource "google_project_iam_custom_role" "vertex" {
 }
 
 resource "google_project_iam_member" "vertex" {
-  for_each = local.vertex_permissions
+  for_each = local.vertex_callers
 
   project = var.project
   role    = google_project_iam_custom_role.vertex[each.key].name
@@ -253,8 +264,8 @@ resource "google_artifact_registry_repository_iam_member" "build" {
   member     = "serviceAccount:${google_service_account.build.email}"
 }
 
-# People who ask for things by hand: what `dropforge cancel`, `rerun`, `approve`, `rollback`, `retire`, `predict`, `search` and
-# `dlq` call. They read and write the ledger as functions do, and tell of it.
+# People who ask for things by hand: what `dropforge cancel`, `rerun`, `approve`, `rollback`, `retire`, `predict`, `search`,
+# `dlq` and `doctor` call. They read and write the ledger as functions do, and tell of it.
 
 resource "google_project_iam_custom_role" "operator" {
   project     = var.project
@@ -264,10 +275,12 @@ resource "google_project_iam_custom_role" "operator" {
   permissions = [
     "aiplatform.endpoints.delete",
     "aiplatform.endpoints.get",
+    "aiplatform.endpoints.list",
     "aiplatform.endpoints.predict",
     "aiplatform.endpoints.undeploy",
     "aiplatform.pipelineJobs.cancel",
     "aiplatform.pipelineJobs.get",
+    "aiplatform.pipelineJobs.list",
     "pubsub.subscriptions.list",
   ]
 

@@ -60,8 +60,10 @@ variable "settings" {
     error_message = "Project, region, buckets and the operator's file are set by what is deployed."
   }
   validation {
-    condition     = !contains(keys(var.settings), "DROPFORGE_SLACK_URL")
-    error_message = "The webhook is a secret: put it into Secret Manager and name its version in slack_secret_version."
+    condition = length(setintersection(keys(var.settings), [
+      "DROPFORGE_SLACK_URL", "DROPFORGE_SLACK_TOKEN", "DROPFORGE_WEBHOOK_URL", "DROPFORGE_WEBHOOK_SECRET",
+    ])) == 0
+    error_message = "Webhooks and tokens are secrets: put them into Secret Manager and name their versions in slack_secret_version, slack_token_version, webhook_url_version and webhook_secret_version."
   }
 }
 
@@ -78,7 +80,30 @@ variable "kms_key" {
 }
 
 variable "slack_secret_version" {
-  description = "Version of the secret `dropforge-slack-url` that holds the webhook, such as 1. Empty until there is one: then nobody is told in Slack."
+  description = "Version of the secret `dropforge-slack-url` that holds Slack's incoming webhook, such as 1. Empty until there is one."
+  type        = string
+  default     = ""
+}
+
+variable "slack_token_version" {
+  description = "Version of the secret `dropforge-slack-token` that holds the token of Slack's bot. Empty until there is one."
+  type        = string
+  default     = ""
+}
+
+variable "webhook_url_version" {
+  description = "Version of the secret `dropforge-webhook-url` that holds the address to which events are sent besides. Empty for nowhere."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = (var.webhook_url_version == "") == (var.webhook_secret_version == "")
+    error_message = "A webhook is signed: webhook_url_version and webhook_secret_version go together."
+  }
+}
+
+variable "webhook_secret_version" {
+  description = "Version of the secret `dropforge-webhook-secret` that holds the key, or two of them, with which those events are signed."
   type        = string
   default     = ""
 }
@@ -103,6 +128,18 @@ variable "console_viewers" {
     condition     = length(setintersection(var.console_viewers, ["allUsers", "allAuthenticatedUsers"])) == 0
     error_message = "The console is never public."
   }
+}
+
+variable "console_actions" {
+  description = "Whether the console may do what people ask for in it: cancel, rerun, approve, roll back, retire. The operator's file allows it, too."
+  type        = bool
+  default     = false
+}
+
+variable "console_predictions" {
+  description = "Whether the console may ask models for vectors, for people to try them: it costs predictions. The operator's file allows it, too."
+  type        = bool
+  default     = false
 }
 
 variable "data_people" {

@@ -17,6 +17,7 @@ from dropforge.domain.errors import (
     Refused,
     Unavailable,
 )
+from dropforge.domain.text import without_secrets
 
 # The most telling first: each is matched by class, and some are subclasses of others.
 _TRANSLATIONS: tuple[tuple[type[Exception], type[DropforgeError]], ...] = (
@@ -42,7 +43,7 @@ _PASSING = frozenset({"FAILED_PRECONDITION", "ABORTED", "CANCELLED"})
 
 @contextmanager
 def translated(what: str) -> Iterator[None]:
-    """Raise our errors instead of Google's.
+    """Raise our errors instead of Google's, with their words and without the secrets that these may hold.
 
     Args:
         what: What was being done, for the message: `reading gs://bucket/name`.
@@ -53,7 +54,8 @@ def translated(what: str) -> Iterator[None]:
         ours = next(ours for theirs, ours in _TRANSLATIONS if isinstance(error, theirs))
         if _status(error) in _PASSING:
             ours = Unavailable
-        raise ours(f"{what}: {getattr(error, 'message', None) or error}") from error
+        told = without_secrets(str(getattr(error, "message", None) or error))
+        raise ours(f"{what}: {told}") from error
 
 
 def _status(error: Exception) -> str:
