@@ -76,6 +76,20 @@ class TestTheList:
         assert seen == [f"topics-{number:012x}" for number in reversed(range(120))]
         assert pages == 3
 
+    @pytest.mark.parametrize("count", [1, 60, 600])
+    def test_what_it_asks_for_does_not_grow_with_the_history(self, world, count, monkeypatch):
+        past(world, count)
+        asked = []
+        for method in ("list", "page", "read"):
+            real = getattr(world.state, method)
+            monkeypatch.setattr(
+                world.state,
+                method,
+                lambda *given, real=real, method=method, **how: asked.append(method) or real(*given, **how),
+            )
+        assert len(runs_on(get("/"))) == min(count, 50)
+        assert asked == ["list", "page"]
+
     def test_a_gain_is_told_with_its_sign(self, world):
         past(world, 1)
         assert "0.500 → 0.750" in get("/").text

@@ -37,7 +37,7 @@ def environment(ports: Mapping[str, int]) -> dict[str, str]:
         "DROPFORGE_CONSOLE_URL": url(ports["console"]),
         "DROPFORGE_SLACK_URL": f"{url(ports['slack'])}/services/T00000000/B00000000/local",
         "DROPFORGE_SLACK_API": f"{url(ports['slack'])}/api/",
-        "DROPFORGE_SLACK_TOKEN": "xoxb-local",
+        "DROPFORGE_SLACK_TOKEN": f"xoxb-{PROJECT}",
         "DROPFORGE_SETTLE_SECONDS": "1",
         "DROPFORGE_PATIENCE_SECONDS": "15",
         "DROPFORGE_INCOMPLETE_AFTER_SECONDS": "15",
