@@ -5,6 +5,7 @@ PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,$(if 
 BIN := .venv/bin
 READY := .venv/.ready
 AUDIT := .venv/audit
+BROWSER := .venv/.browser
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint audit simulate storm cloud lock clean
@@ -27,7 +28,7 @@ demo: $(READY)
 	@$(BIN)/dropforge local demo
 
 # Check style and types, then run every test.
-test: lint
+test: lint $(BROWSER)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # Check style and types only.
@@ -35,6 +36,12 @@ lint: $(READY)
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
+
+# What drives a browser for tests/browser, and Debian's own browser where that may be installed.
+$(BROWSER): tests/browser/requirements.txt $(READY)
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r tests/browser/requirements.txt
+	@command -v chromium chromium-browser google-chrome >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "Installing Debian's chromium for tests/browser: once" && { apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium; } >/dev/null 2>&1; } || echo "There is no Chromium: tests/browser will be skipped until you install it"
+	@touch $@
 
 $(AUDIT)/.ready: tests/terraform/audit.txt $(READY)
 	@echo "Setting up checkov in an environment of its own: once, some 310 MB, half a minute"

@@ -277,9 +277,13 @@ def test_terraform_is_asked_to_end_and_waited_for(tmp_path, monkeypatch):
         time.sleep(0.2)  # until it is waited for
         os.kill(os.getpid(), signal.SIGINT)
 
+    heeded = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job does not hear it
     threading.Thread(target=interrupt).start()
-    with pytest.raises(KeyboardInterrupt):
-        program(tmp_path, "apply")
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            program(tmp_path, "apply")
+    finally:
+        signal.signal(signal.SIGINT, heeded)
     assert (tmp_path / "state").read_text() == "written\n"
 
 

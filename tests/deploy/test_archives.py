@@ -130,7 +130,7 @@ def record(ledger, recorded, states):
 
 def test_validate_dataset_takes_in_a_dropped_dataset(around, start):
     generation = around.drop("validate_dataset", "topics")
-    post(start("validate_dataset"), "object_finalized", generation=str(generation))
+    post(start("validate_dataset"), "object_finalized", bucket="drop-validate_dataset", generation=str(generation))
 
     [run] = around.ledger("validate_dataset").summaries()
     assert (run.dataset, run.state) == ("topics", State.VALIDATED)

@@ -365,7 +365,7 @@ MUTANTS = (
                 "        if run and run.serving and endpoint.name == self.host.endpoint(run.id) and",
             ),
         ),
-        SIMULATED,
+        ("tests/faults/test_single_faults.py::test_any_call_fails[calm-cancelled-before-one deployment a run]",),
     ),
     Mutant(
         "an endpoint of a record that was lost is removed",

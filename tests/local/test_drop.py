@@ -60,6 +60,11 @@ class TestUpload:
 
 @pytest.mark.stack
 @pytest.mark.timeout(300)
+def heeding_ctrl_c():
+    """What a shell starts in the background does not hear it; its children do not either."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class TestChain:
     @pytest.fixture
     def drop(self, stack):
@@ -101,7 +106,9 @@ class TestChain:
 
         with faults(storage, {"storage.objects.insert": ["delay-for-20s"]}, everyone=True):
             command = [COMMAND, "drop", str(folder), "--no-check"]
-            process = subprocess.Popen(command, cwd=stack.home, env=stack.env, stderr=subprocess.PIPE, text=True)
+            process = subprocess.Popen(
+                command, cwd=stack.home, env=stack.env, stderr=subprocess.PIPE, text=True, preexec_fn=heeding_ctrl_c
+            )
             kept = eventually(lambda: landed() if len(landed()) == 2 else None, seconds=20)
             process.send_signal(signal.SIGINT)
             began = time.monotonic()

@@ -169,7 +169,7 @@ class TestADataset:
         past(world, 1, State.REJECTED)
         page = get("/datasets/topics").text
         assert "Nowhere: no model of this dataset is deployed yet" in page
-        assert "gs://drop/datasets/topics/" in page
+        assert "dropforge drop FOLDER --name topics" in page
 
     def test_it_says_where_readers_are_and_how_to_go_back(self, twice):
         alias = twice.aliases.of("topics")

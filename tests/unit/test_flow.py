@@ -571,6 +571,29 @@ def test_a_look_that_was_held_up_does_not_give_up_what_another_has_opened(world)
     assert world.published(events.DeployFailed) == []
 
 
+def test_a_look_that_was_held_up_does_not_take_away_what_another_was_about_to_open(world):
+    """The other was cut off between its decision and the alias: the next look points readers there."""
+    load_one(world)
+    embed, move = world.host.embed, world.aliases.move
+
+    def cut_off(_):
+        world.aliases.move = move
+        raise Unavailable("the machine went away")
+
+    def answers_late(*_):
+        world.host.embed, world.aliases.move = embed, cut_off
+        world.watch()
+        raise Missing("the endpoint did not answer")
+
+    world.host.embed = answers_late
+    for _ in range(2):
+        world.watch()
+    run = world.only_run()
+    assert (run.state, run.fault) == (State.DEPLOYED, None)
+    assert world.host.serves(run.serving.endpoint, run.serving.deployed_model)
+    assert world.published(events.DeployFailed) == []
+
+
 def test_a_look_that_was_held_up_does_not_open_what_another_has_given_up(world):
     load_one(world)
     embed = world.host.embed
