@@ -1,8 +1,25 @@
 """The command line, as it is called from a shell."""
 
+import shlex
+
 import pytest
+import typer
 
 from dropforge.cli import main as command_line
+
+
+def parsed(line: str) -> None:
+    """Have the command line read a command, without running it: one that it does not understand raises."""
+    words = shlex.split(line, comments=True)[1:]
+    command = typer.main.get_group(command_line.app)
+    context = command.make_context("dropforge", list(words), resilient_parsing=True)
+    while words and words[0] in {"--profile", "--project"}:
+        del words[:2]
+    while hasattr(command, "get_command"):
+        name = words.pop(0)
+        command = command.get_command(context, name)
+        assert command, f"{line}: there is no {name}"
+    command.make_context(command.name, words)
 
 
 def failed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:
@@ -11,5 +28,5 @@ def failed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, 
     with pytest.raises(SystemExit) as ended:
         command_line.main()
     captured = capsys.readouterr()
-    assert (ended.value.code, captured.out) == (1, "")
+    assert (ended.value.code, captured.out) == (2, "")
     return captured.err

@@ -34,6 +34,9 @@ app = typer.Typer(
 Folder = Annotated[Path, typer.Option("--dir", metavar="DIR", help="Folder that holds the stack's state and logs.")]
 
 
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON with stable fields.")]
+
+
 @app.callback()
 def local() -> None:
     """Keep the commands below a group of their own, however few they are."""
@@ -130,28 +133,31 @@ def demo(
 
 
 @app.command(epilog="Example: `dropforge local down`")
-def down(folder: Folder = DEFAULT_FOLDER) -> None:
+def down(*, folder: Folder = DEFAULT_FOLDER, as_json: AsJson = False) -> None:
     """Stop the stack in DIR; do nothing when none is running. Its state stays."""
+    was_running = True
     with _errors_in_one_sentence():
         try:
             stopping.down(StackFolder(folder))
         except NotRunning:
-            typer.echo(f"No stack is running in {folder}.")
-        else:
-            typer.echo(f"Stopped the stack in {folder}.")
+            was_running = False
+    if as_json:
+        _print_json({"was_running": was_running})
+    else:
+        typer.echo(f"Stopped the stack in {folder}." if was_running else f"No stack is running in {folder}.")
 
 
 @app.command(epilog="Example: `dropforge local status --json`")
 def status(
     *,
     folder: Folder = DEFAULT_FOLDER,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON with stable fields.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show each process: its address, state, uptime and memory. Exit status 0 when all is ready, else 1."""
     with _errors_in_one_sentence():
         stack = looking.status(StackFolder(folder))
     if as_json:
-        typer.echo(msgspec.json.format(msgspec.json.encode(stack), indent=2).decode())
+        _print_json(stack)
     else:
         _console().print(_table(stack))
     if stack.state is not State.READY:
@@ -159,11 +165,14 @@ def status(
 
 
 @app.command(epilog='Example: `eval "$(dropforge local env)"`')
-def env(folder: Folder = DEFAULT_FOLDER) -> None:
+def env(*, folder: Folder = DEFAULT_FOLDER, as_json: AsJson = False) -> None:
     """Print shell exports that point Google's libraries, gcloud and `dropforge` at the stack in DIR."""
     with _errors_in_one_sentence():
         variables = looking.running(StackFolder(folder)).variables
-    typer.echo(environment.exports(variables), nl=False)
+    if as_json:
+        _print_json(variables)
+    else:
+        typer.echo(environment.exports(variables), nl=False)
 
 
 def _console() -> Console:
@@ -199,6 +208,10 @@ def _table(stack: looking.StackStatus) -> Table:
     return table
 
 
+def _print_json(what: object) -> None:
+    typer.echo(msgspec.json.format(msgspec.json.encode(what), indent=2).decode())
+
+
 def _mebibytes(size: int) -> str:
     return f"{size / 2**20:.0f} MiB"
 
@@ -208,8 +221,8 @@ def _errors_in_one_sentence() -> Iterator[None]:
     try:
         yield
     except StackError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from error
+        typer.echo(f"dropforge: {error}", err=True)
+        raise typer.Exit(2) from error
 
 
 if __name__ == "__main__":

@@ -75,6 +75,7 @@ def check(
             "--format", help="For people (text, markdown), for programs (json), for a GitHub workflow (github)."
         ),
     ] = Format.TEXT,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Let warnings make the exit status 1 too.")] = False,
     fix: Annotated[
         str,
@@ -92,6 +93,8 @@ def check(
     Exit status: 0 accepted (there may be warnings), 1 rejected, 2 not checked, as a sentence on standard error says.
     With --fix it is that of the copy: 1 when something is left to be decided by you.
     """
+    if as_json:
+        form = Format.JSON
     with errors_in_one_sentence():
         if explain:
             output(_explained(explain))

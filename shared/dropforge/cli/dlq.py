@@ -79,7 +79,11 @@ def show_all(*, as_json: AsJson = False) -> None:
     )
 
 
-def show(name: Annotated[str, typer.Argument(metavar="NAME")], *, as_json: AsJson = False) -> None:
+def show(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="As `dropforge dlq list` shows it.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
     """Show a dead letter whole."""
     with _found(connect()) as found:
         [letter] = [each.letter for each in _named(found, [name])]
@@ -108,6 +112,7 @@ def retry_some(
     names: Names = None,
     *,
     everything: Annotated[bool, typer.Option("--all", help="All that can be retried.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Publish dead letters again, to everybody who subscribes; whoever has handled one before passes it over.
 
@@ -117,6 +122,7 @@ def retry_some(
     made = connect()
     with _found(made) as found:
         failed = 0
+        retried = []
         for each in found if everything else _named(found, names or []):
             try:
                 event = retry(each.letter, each.lying, made.bus)
@@ -126,10 +132,14 @@ def retry_some(
                     f"{each.letter.name}: cannot be retried ({error}); `dropforge dlq discard` removes it", err=True
                 )
             else:
+                retried.append({"name": each.letter.name, "event": event.id if event else ""})
                 done = f"published {event.id} again" if event else "taken away: the next sweep does what it was to do"
-                typer.echo(f"{each.letter.name}: {printable(done)}")
-        if everything and not found:
-            typer.echo("No dead letters.")
+                if not as_json:
+                    typer.echo(f"{each.letter.name}: {printable(done)}")
+    if as_json:
+        typer.echo(wire.as_text(retried))
+    elif everything and not found:
+        typer.echo("No dead letters.")
     if failed:
         raise typer.Exit(1)
 
@@ -138,14 +148,19 @@ def discard(
     names: Names = None,
     *,
     reason: Annotated[str, typer.Option("--reason", help="Why, in your words: it goes on record.")] = "",
+    as_json: AsJson = False,
 ) -> None:
     """Remove dead letters for good. A copy stays on record in the state bucket, with your name and the reason."""
     _need_some(names, everything=False)
     made = connect()
     with _found(made) as found:
-        for each in _named(found, names or []):
+        wanted = _named(found, names or [])
+        for each in wanted:
             take_away(each.letter, each.lying, request(reason, made), made.state)
-            typer.echo(f"{each.letter.name}: removed")
+            if not as_json:
+                typer.echo(f"{each.letter.name}: removed")
+    if as_json:
+        typer.echo(wire.as_text([each.letter.name for each in wanted]))
 
 
 def _need_some(names: list[str] | None, *, everything: bool) -> None:

@@ -76,6 +76,7 @@ def replay(
         typer.Option("--state", metavar="STATE", help="Only of this state of the run; may be repeated."),
     ] = None,
     sure: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Publish a run's events again, under their ids, for a subscriber that lost them.
 
@@ -90,6 +91,13 @@ def replay(
     ]
     if not again:
         raise NotAllowed(f"nothing of run {found.id} is to be published again: {_what_there_is(found, told)}")
+    if as_json and not sure:
+        raise typer.BadParameter("with --json nobody is asked: say --yes, too")
+    if as_json:
+        for event in again:
+            made.bus.publish(event)
+        typer.echo(wire.as_text([{"id": event.id, "topic": event.TOPIC} for event in again]))
+        return
     table = Table(box=None, pad_edge=False)
     for heading in ("time", "topic", "type", "id"):
         table.add_column(heading, no_wrap=True)
@@ -110,10 +118,15 @@ def show_schema(
     kind: Annotated[
         str, typer.Argument(metavar="[TYPE]", help="Such as `job.complete` or `dropforge.job.complete.v1`.")
     ] = "",
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="List the types as JSON; a schema is JSON anyway.")] = False,
 ) -> None:
     """Print the JSON Schema of a type of event's data; without one, list the types. Nothing needs to run for it."""
     if kind:
         typer.echo(wire.as_document(schema(type_named(kind))), nl=False)
+        return
+    if as_json:
+        typer.echo(wire.as_text([{"type": short(each), "topic": each.TOPIC} for each in EVERY_TYPE]))
         return
     table = Table(box=None, pad_edge=False)
     for heading in ("type", "topic"):

@@ -6,9 +6,11 @@ Further commands come in by the entry point group `dropforge.commands`: a Typer 
 import sys
 from collections.abc import Iterator, Mapping, MutableMapping
 from importlib import import_module
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
+from typer.completion import completion_init  # type: ignore[attr-defined]
 from typer.core import TyperGroup
 
 from dropforge.domain.errors import DropforgeError
@@ -34,7 +36,12 @@ _OURS = {
     "events": "events",
     "doctor": "doctor",
     "profiles": "profiles",
+    "completion": "completion",
 }  # each command, and the module beside this one that adds it
+
+
+INTERRUPTED = 130
+completion_init()  # a shell may ask for what may come next
 
 
 class _Imported(Mapping[str, Any]):
@@ -69,9 +76,18 @@ class _Commands(TyperGroup):
         super().__init__(**attributes)
         self.commands = cast("MutableMapping[str, Any]", _Imported())
 
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - as the base class has it
+        """Run a command; who interrupts it sees one sentence."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as interrupt:
+            typer.echo("dropforge: interrupted", err=True)
+            raise typer.Exit(INTERRUPTED) from interrupt
+
 
 app = typer.Typer(
     cls=_Commands,
+    add_completion=False,  # `dropforge completion` prints the script
     help="Drop a dataset folder into a bucket; get a tuned, measured, deployed embedding model.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
@@ -105,7 +121,8 @@ def dropforge(
 
     Without either option: the Dropforge of the environment, else that of the stack in this folder, else of your default profile.
 
-    Exit status: 0 it is done; 1 it is not, and a sentence says why; 2 the command was not understood; 3 the time was up.
+    Exit status: 0 it is done, and all is well; 1 it is done, and something is not well, such as a dataset that is rejected;
+    2 it is not done, as a sentence on standard error says; 3 the time was up; 130 interrupted.
     """
     if profile and project:
         raise typer.BadParameter("name a profile or a project, not both")
@@ -116,9 +133,12 @@ def dropforge(
 
 
 def main() -> None:
-    """Run the command line: an error is one sentence on standard error and exit status 1."""
+    """Run the command line: an error is one sentence on standard error and exit status 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that cannot show a sign shows another
     try:
         app()
     except DropforgeError as error:
         typer.echo(f"dropforge: {error}", err=True)
-        sys.exit(1)
+        sys.exit(2)

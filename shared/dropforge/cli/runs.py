@@ -14,10 +14,11 @@ from rich.text import Text
 
 from dropforge import wire
 from dropforge.cli.place import connect
+from dropforge.domain.announcements import Links, announcement
 from dropforge.domain.errors import Missing
 from dropforge.domain.evaluation import MEASURES
 from dropforge.domain.facts import Checked, Judgement
-from dropforge.domain.messages import in_brief, in_words, line_of
+from dropforge.domain.messages import in_brief, in_words, line_of, message_of
 from dropforge.domain.runs import SETTLED, Run, State
 from dropforge.domain.text import as_span, as_words, printable, shortened
 from dropforge.history import Summary
@@ -97,12 +98,13 @@ def show(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Show a run, or the newest of a dataset: its state, history, job, model, endpoint and metrics."""
-    shown = run_named(run, connect().ledger)
+    """Show a run, or the newest of a dataset: its state, history, job, model, endpoint, metrics, and what to do next."""
+    ports = connect()
+    shown = run_named(run, ports.ledger)
     if as_json:
         typer.echo(wire.as_text(shown))
     else:
-        console().print(_sheet(shown))
+        console().print(_sheet(shown, ports.settings.links))
 
 
 def run_named(named: str, ledger: Ledger) -> Run:
@@ -119,11 +121,11 @@ def run_named(named: str, ledger: Ledger) -> Run:
     return run
 
 
-def _sheet(run: Run) -> Table:
+def _sheet(run: Run, links: Links) -> Table:
     sheet = Table(box=None, show_header=False, pad_edge=False)
     sheet.add_column(style="dim", no_wrap=True)
     sheet.add_column(overflow="fold")
-    for label, value in (*_course(run), *_results(run)):
+    for label, value in (*_course(run), *_results(run), *_next(run, links)):
         sheet.add_row(label, value if isinstance(value, Text) else Text(value))
     return sheet
 
@@ -178,6 +180,14 @@ def _results(run: Run) -> Iterator[tuple[str, str]]:
             yield "space", run.serving.space
         if run.serving.embeddings:
             yield "embeddings", run.serving.embeddings
+
+
+def _next(run: Run, links: Links) -> Iterator[tuple[str, Text]]:
+    """What people are told to do now, where anything is to be done."""
+    event = announcement(run, links)
+    message = message_of(event) if event else None
+    if message and message.next_step:
+        yield "next", Text(message.next_step, style="bold")
 
 
 def _judged(judgement: Judgement) -> Iterator[tuple[str, str]]:

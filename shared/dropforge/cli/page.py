@@ -1,0 +1,98 @@
+"""The commands in `docs/commands.md`, made from the command line itself; what stands before them there is written by hand.
+
+`python -m dropforge.cli.page docs/commands.md` makes them anew.
+"""
+
+import inspect
+import re
+import sys
+from collections.abc import Iterator
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from dropforge.cli.main import app
+
+_BEGIN = "<!-- The rest is made from the command line: python -m dropforge.cli.page docs/commands.md -->\n"
+
+
+def page(written: str) -> str:
+    """The page with its commands made anew."""
+    before, _, _ = written.partition(_BEGIN)
+    return "\n".join([f"{before}{_BEGIN}", *_told()])
+
+
+def commands() -> Iterator[tuple[str, Any]]:
+    """Every command, by what is typed for it after `dropforge`, in the order of the help."""
+    yield from _below(typer.main.get_command(app), "")
+
+
+def examples(command: Any) -> list[str]:  # noqa: ANN401 - Typer has no name for it
+    """The examples that a command's help ends with, as they are typed."""
+    return re.findall(r"`([^`]+)`", command.epilog or "")
+
+
+def _below(command: Any, name: str) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - as above
+    if not hasattr(command, "commands"):
+        yield name, command
+        return
+    for each in list(command.commands):
+        yield from _below(command.commands[each], f"{name} {each}".strip())
+
+
+def _told() -> Iterator[str]:
+    found = list(commands())
+    yield "| command | does |\n|---|---|"
+    for name, command in found:
+        yield f"| [`{name}`](#{name.replace(' ', '-')}) | {_cell(_paragraphs(command)[0])} |"
+    yield ""
+    for name, command in found:
+        yield f"## {name}\n"
+        yield f"```\n{' '.join(['dropforge', name, *map(_usage, command.params)])}\n```\n"
+        yield "\n\n".join(_paragraphs(command)) + "\n"
+        if rows := [row for each in command.params if (row := _row(each))]:
+            yield "| | |\n|---|---|"
+            yield "\n".join(rows) + "\n"
+        if shown := examples(command):
+            yield "For example:\n\n```\n" + "\n".join(shown) + "\n```\n"
+
+
+def _paragraphs(command: Any) -> list[str]:  # noqa: ANN401 - as above
+    text = inspect.cleandoc(command.help or "")
+    return [" ".join(each.split()) for each in text.split("\n\n")]
+
+
+def _usage(parameter: Any) -> str:  # noqa: ANN401 - as above
+    if parameter.param_type_name == "argument":
+        name = str(parameter.metavar or parameter.name.upper())
+        return name if parameter.required or name.startswith("[") else f"[{name}]"
+    return f"[{_option(parameter)}]"
+
+
+def _option(parameter: Any) -> str:  # noqa: ANN401 - as above
+    names = "/".join([parameter.opts[-1], *parameter.secondary_opts])
+    return names if parameter.is_flag else f"{names} {parameter.metavar or parameter.name.upper()}"
+
+
+def _row(parameter: Any) -> str:  # noqa: ANN401 - as above
+    is_option = parameter.param_type_name == "option"
+    named = f"`{_option(parameter)}`" if is_option else f"`{parameter.metavar or parameter.name.upper()}`"
+    said = [parameter.help or ""]
+    default = parameter.default
+    if isinstance(default, Enum):
+        said.append(f"One of {', '.join(f'`{each.value}`' for each in type(default))}.")
+    # A path of the machine that makes the page is nobody else's.
+    if is_option and not (parameter.is_flag or default in {None, ""} or str(default).startswith("/")):
+        said.append(f"Default: `{getattr(default, 'value', default)}`.")
+    return f"| {_cell(named)} | {_cell(' '.join(filter(None, said)))} |"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    file = Path(sys.argv[1])
+    file.write_text(page(file.read_text("utf-8")), "utf-8")
