@@ -144,7 +144,7 @@ def test_a_base_model_answers_in_the_length_that_is_wanted(said):
 def test_what_vertex_refuses_is_one_sentence(environment):
     command = [COMMAND, "predict", "--dataset", "topics", "--task-type", "POETRY", "hello"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
     assert "task_type 'POETRY' is not one of" in done.stderr
 
 

@@ -153,7 +153,7 @@ def status(
     folder: Folder = DEFAULT_FOLDER,
     as_json: AsJson = False,
 ) -> None:
-    """Show each process: its address, state, uptime and memory. Exit status 0 when all is ready, else 1."""
+    """Show each process: its address, state, uptime and memory. Exit status: 0 all is ready, 1 something is not, 2 none is running."""
     with _errors_in_one_sentence():
         stack = looking.status(StackFolder(folder))
     if as_json:

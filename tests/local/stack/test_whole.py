@@ -159,7 +159,7 @@ def test_a_second_up_says_where_the_first_is(home, source):
     for options in ([], ["--detach"]):
         again = local("up", "--source", source, "--port-base", 0, *options, cwd=home)
 
-        assert again.returncode == 1
+        assert again.returncode == 2
         assert f"the console is at {status(home)['console']}" in again.stderr
         assert len(again.stderr.splitlines()) == 1
 
@@ -199,11 +199,11 @@ def test_down_stops_everything_in_less_than_five_seconds(home):
     for port in ports:
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", port))
-    assert local("status", cwd=home).returncode == 1
+    assert local("status", cwd=home).returncode == 2
 
 
 def test_nothing_runs_and_every_command_says_so(tmp_path):
-    for command, expected in (("status", 1), ("env", 1), ("down", 0)):
+    for command, expected in (("status", 2), ("env", 2), ("down", 0)):
         answer = local(command, cwd=tmp_path)
 
         assert expected == answer.returncode
@@ -216,7 +216,7 @@ def test_a_port_that_is_taken_is_one_sentence(tmp_path, source):
         port = taken.getsockname()[1]
         refused = local("up", "--detach", "--source", source, "--port-base", port, cwd=tmp_path)
 
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert f"Port {port} (for console) is in use" in refused.stderr
     assert len(refused.stderr.splitlines()) == 1
 
