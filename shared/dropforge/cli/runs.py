@@ -17,7 +17,8 @@ from dropforge.cli.place import connect
 from dropforge.domain.announcements import Links, announcement
 from dropforge.domain.errors import Missing
 from dropforge.domain.evaluation import MEASURES
-from dropforge.domain.facts import Checked, Judgement
+from dropforge.domain.facts import Judgement
+from dropforge.domain.findings import chosen
 from dropforge.domain.messages import in_brief, in_words, line_of, message_of
 from dropforge.domain.runs import SETTLED, Run, State
 from dropforge.domain.text import as_span, as_words, printable, shortened
@@ -33,6 +34,7 @@ _COLOURS = {
     State.DEPLOY_FAILED: "red",
     State.WITHHELD: "yellow",
 }
+_A_FEW = 3  # findings of a run that goes on
 _PAGE = 500  # lines of the history that are asked for at a time
 _PIPED_WIDTH = 160  # a pipe has no width of its own
 
@@ -125,7 +127,7 @@ def _sheet(run: Run, links: Links) -> Table:
     sheet = Table(box=None, show_header=False, pad_edge=False)
     sheet.add_column(style="dim", no_wrap=True)
     sheet.add_column(overflow="fold")
-    for label, value in (*_course(run), *_results(run), *_next(run, links)):
+    for label, value in (*_course(run), *_findings(run), *_results(run), *_next(run, links)):
         sheet.add_row(label, value if isinstance(value, Text) else Text(value))
     return sheet
 
@@ -149,15 +151,19 @@ def _course(run: Run) -> Iterator[tuple[str, str | Text]]:
     if run.fault:
         where = f" in {run.fault.step}" if run.fault.step else ""
         yield "went wrong", Text(f"{run.fault.code}{where}: {run.fault.message}", style="red")
-    if run.checked:
-        yield from _findings(run.checked)
+    if run.judgement:
+        yield from _judged(run.judgement)
 
 
-def _findings(checked: Checked) -> Iterator[tuple[str, str]]:
-    """What validation found, and where the rest of it is."""
-    for finding in checked.findings:
+def _findings(run: Run) -> Iterator[tuple[str, str]]:
+    """What validation found, where the run ended by it, else a few of it; and where the rest is."""
+    checked = run.checked
+    if checked is None:
+        return
+    shown = checked.findings if run.state is State.REJECTED else chosen(checked.findings, _A_FEW)
+    for finding in shown:
         yield finding.severity, line_of(finding)
-    if more := Counter(checked.counts) - Counter(finding.code for finding in checked.findings):
+    if more := Counter(checked.counts) - Counter(finding.code for finding in shown):
         yield "", f"and {in_words(more)} more: {checked.report}"
 
 
@@ -170,10 +176,9 @@ def _results(run: Run) -> Iterator[tuple[str, str]]:
         yield "job", run.job
     if run.tuned:
         yield "model", run.tuned.model
-        for key, value in run.tuned.metrics.items():
-            yield "", f"{key} {value:.4g}"
-    if run.judgement:
-        yield from _judged(run.judgement)
+        if not (run.judgement and run.judgement.figures):  # the pipeline's own averages: the gate's say more
+            for key, value in run.tuned.metrics.items():
+                yield "", f"{key} {value:.4g}"
     if run.serving:
         yield "endpoint", run.serving.endpoint
         if run.serving.space:
