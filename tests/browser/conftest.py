@@ -1,11 +1,10 @@
 """A browser, and the console's pages over a Dropforge in memory, served as the function serves them."""
 
-import shutil
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import pytest
+from browser.chromium import NAMES, options
 from browser.scene import Scene
 from flask import Request
 from werkzeug.serving import make_server
@@ -13,28 +12,28 @@ from werkzeug.serving import make_server
 from dropforge import bootstrap
 from dropforge.console.pages import respond
 
-if TYPE_CHECKING:
-    from playwright.sync_api import sync_playwright
-
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-# It runs as whoever runs the tests, root too, shows nothing, and asks nobody for updates.
-FLAGS = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
-    *("--disable-background-networking", "--disable-component-update"),
-)
 SIZES = {"desktop": {"width": 1280, "height": 900}, "phone": {"width": 375, "height": 740}}
+
+
+def _needed(module):
+    return pytest.importorskip(module, reason="tests/browser/requirements.txt is not installed: `make test` does it")
 
 
 @pytest.fixture(scope="session")
 def chromium():
-    found = next(filter(None, map(shutil.which, NAMES)), None)
-    if found is None:
+    start = options()
+    if start is None:
         pytest.skip(f"there is no Chromium: install Debian's package `chromium` (looked for {', '.join(NAMES)})")
-    driver = pytest.importorskip("playwright.sync_api", reason="tests/browser/requirements.txt is not installed")
-    with driver.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+    with _needed("playwright.sync_api").sync_playwright() as playwright:
+        browser = playwright.chromium.launch(**start)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def axe():
+    """axe-core, the script that finds what keeps somebody out of a page."""
+    return _needed("axe_playwright_python.base").AXE_SCRIPT
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +61,7 @@ def opened(chromium, scene):
     """
 
     @contextmanager
-    def opening(path: str, *, scripts: bool = True, timed: bool = False, wrong: bool = False) -> "Iterator[Page]":
+    def opening(path: str, *, scripts: bool = True, timed: bool = False, wrong: bool = False):
         context = chromium.new_context(viewport=SIZES["desktop"], java_script_enabled=scripts)
         context.grant_permissions(["clipboard-read", "clipboard-write"], origin=scene.url)
         page = context.new_page()

@@ -113,7 +113,7 @@ class Scene:
         submit = tuner.submit
 
         def crowded(_: object) -> str:
-            raise Exhausted("the quota of concurrent jobs is used up")
+            raise Exhausted("Vertex AI: the quota of concurrent jobs is used up")
 
         tuner.submit = crowded
         run = self.dropped(name, dataset())

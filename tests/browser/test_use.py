@@ -10,7 +10,7 @@ AGES = 70_000  # milliseconds, more than lie between two looks
 
 def soon(page, wanted):
     """Let the page's time go on until something is there: what it asks for in between takes real time."""
-    for _ in range(100):
+    for _ in range(300):
         if page.locator(wanted).count():
             return
         page.clock.fast_forward(AGES)

@@ -8,7 +8,7 @@ from werkzeug.exceptions import BadRequest
 
 from dropforge import bootstrap
 from dropforge.console.rendering import Page, rendered
-from dropforge.domain.runs import State
+from dropforge.domain.runs import BAD, State
 from dropforge.history import Summary
 from dropforge.ledger import Ledger
 
@@ -18,7 +18,7 @@ _LONGEST_PLACE, _LONGEST_NAME = 300, 100
 # What people look for, by the name that stands in the address.
 GROUPS: dict[str, frozenset[State]] = {
     "deployed": frozenset({State.DEPLOYED}),
-    "attention": frozenset({State.REJECTED, State.FAILED, State.WITHHELD, State.DEPLOY_FAILED, State.PAUSED}),
+    "attention": BAD | {State.PAUSED},
 }
 IN_FLIGHT = "in-flight"
 

@@ -9,13 +9,11 @@ from markupsafe import Markup
 
 from dropforge import bootstrap
 from dropforge.domain.messages import in_words
-from dropforge.domain.runs import SETTLED, State
+from dropforge.domain.runs import State, look
 from dropforge.domain.text import as_span, as_words
 from dropforge.reports.summary import place_of
 
 HTML = "text/html; charset=utf-8"
-_GOOD = frozenset({State.DEPLOYED})
-_BAD = frozenset({State.REJECTED, State.FAILED, State.DEPLOY_FAILED, State.WITHHELD})
 _NO_GAIN = 0.0005  # what three digits round to nothing
 # How far a run in flight has come, of `PHASES`.
 PHASES = ("validated", "submitted", "tuned", "measured", "deployed")
@@ -71,10 +69,6 @@ def _moment(time: datetime) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _tone(state: State) -> str:
-    return "good" if state in _GOOD else "bad" if state in _BAD else "plain" if state in SETTLED else "busy"
-
-
 def _gain(difference: float) -> Markup:
     """A chip with a gain in figures, of which colour is not all that tells."""
     tone = "plain" if abs(difference) < _NO_GAIN else "good" if difference > 0 else "bad"
@@ -94,7 +88,7 @@ _templates.filters |= {
     "moment": _moment,
     "phase": _phase,
     "place": place_of,
-    "tone": _tone,
+    "tone": look,
     "when": _when,
     "words": as_words,
 }
