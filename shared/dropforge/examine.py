@@ -110,6 +110,7 @@ class Examiner:
                 tuning,
                 findings,
                 self.operator.limits,
+                sizes={name: file.size for name, file in data.items()},
                 catalogue=self.operator.catalogue,
                 inspection=self.inspection or validator.in_turn,
                 progress=self.progress,

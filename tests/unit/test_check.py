@@ -2,20 +2,25 @@
 
 import io
 import json
+import tracemalloc
 
 import pytest
 from support.data import dataset, labels
 
 from dropforge.domain.catalogue import Limits
+from dropforge.domain.errors import Missing
 from dropforge.domain.findings import MOST_KEPT, Findings, Severity
 from dropforge.domain.tuning import Tuning
 from dropforge.domain.validator.blocks import LONGEST_LINE
 from dropforge.domain.validator.check import check
 
 
+def streams(files):
+    return {name: io.BytesIO(data) for name, data in files.items()}
+
+
 def found(files, limits=None):
-    streams = {name: io.BytesIO(data) for name, data in files.items()}
-    return check(streams, Tuning(), Findings(), *([limits] if limits else []))
+    return check(streams(files), Tuning(), Findings(), *([limits] if limits else []))
 
 
 def faults(files, limits=None):
@@ -149,3 +154,26 @@ def test_an_unknown_field_is_noted_once_a_file():
 
     assert report.verdict == "accepted"
     assert report.counts == {"record-unknown-field": 1}
+
+
+def test_a_small_dataset_takes_little_memory():
+    """A function has many of them in hand at once, and room for the largest that Vertex takes is 37 MiB."""
+    files = dataset()
+    sizes = {name: len(data) for name, data in files.items()}
+
+    def checked():
+        return check(streams(files), Tuning(), Findings(), sizes=sizes)
+
+    checked()
+    tracemalloc.start()
+    checked()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 8 * 1024 * 1024
+
+
+@pytest.mark.parametrize("grown", ["corpus.jsonl", "training_label.tsv"])
+def test_a_file_that_grows_while_it_is_read_is_not_judged(grown):
+    files = dataset()
+    with pytest.raises(Missing, match="has grown"):
+        check(streams(files), Tuning(), Findings(), sizes={grown: 12})

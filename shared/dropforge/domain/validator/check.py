@@ -47,6 +47,7 @@ def check(
     findings: Findings,
     limits: Limits = LIMITS,
     *,
+    sizes: Mapping[str, int] | None = None,
     catalogue: Catalogue = CATALOGUE,
     inspection: Inspection = in_turn,
     progress: Callable[[int], object] = int,
@@ -58,11 +59,12 @@ def check(
         tuning: The resolved configuration.
         findings: May hold findings already, such as those of `tuning.yaml`.
         limits: How large a dataset may be.
+        sizes: Of the files in bytes: what is not known to be small is taken for large.
         catalogue: Knows the base model's languages.
         inspection: Where the blocks are inspected.
         progress: Is told how many bytes have been taken in since it was told last.
     """
-    dataset = Dataset(tuning, findings, limits)
+    dataset = Dataset(tuning, findings, limits, sizes or {})
 
     def seen(parts: Iterator[Kind]) -> Iterator[Kind]:
         for part in parts:

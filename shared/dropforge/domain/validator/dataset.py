@@ -1,6 +1,6 @@
 """What a dataset says as a whole: which ids and texts there are, what labels name, how they are spread."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from dropforge.domain.catalogue import Limits, suggestion
 from dropforge.domain.datasets import CORPUS, QUERIES
+from dropforge.domain.errors import Missing
 from dropforge.domain.findings import Findings, quoted
 from dropforge.domain.rules import RULES
 from dropforge.domain.tuning import Tuning
@@ -21,6 +22,8 @@ from dropforge.domain.validator.records import MOST_UNUSED
 
 _TOLD_FOREIGN = 0.01  # share of the texts
 _APART = np.int64(0x9E3779B97F4A7C15 - (1 << 64))  # odd, so that (q, d) and (d, q) have different keys
+
+_SHORTEST_ROW = 2  # bytes
 
 Flags = NDArray[np.bool_]
 Kind = TypeVar("Kind", bound=Part)
@@ -66,6 +69,7 @@ class Dataset:
     tuning: Tuning
     findings: Findings
     limits: Limits
+    sizes: Mapping[str, int] = field(default_factory=dict)  # of its files, in bytes, as far as they are known
     shelves: dict[str, Shelf] = field(default_factory=dict)  # only of files that were read to their end
     piles: dict[str, Pile] = field(default_factory=dict)  # the same, and that are not empty
     labels: int = 0
@@ -77,13 +81,15 @@ class Dataset:
             if file == CORPUS
             else (self.limits.fewest_queries, self.limits.most_queries)
         )
-        shelf = Shelf(high)
+        room = self._room(file, high)
+        shelf = Shelf(room)
         rows = foreign = first_foreign = 0
         unused = set[str]()
         for before, part in self._parts(file, parts):
             rows += part.rows
             if rows > high:  # the rest is not read: memory and time stay bounded whatever is dropped
                 break
+            _keep_within(room, rows, file)
             self._tell_unused(file, before, part, unused)
             self._shelve(file, before, part, shelf)
             foreign += part.foreign
@@ -104,14 +110,16 @@ class Dataset:
     def take_labels(self, file: str, parts: Iterable[Labels]) -> None:
         """Take in a label file."""
         pile = Pile(self.shelves.get(QUERIES), self.shelves.get(CORPUS))
-        pairs = Index(self.limits.most_labels)
-        lines, scores = (np.zeros(self.limits.most_labels + 1, np.int32) for _ in range(2))  # by number of pair
+        room = self._room(file, self.limits.most_labels)
+        pairs = Index(room)
+        lines, scores = (np.zeros(room + 1, np.int32) for _ in range(2))  # by number of pair
         rows = lines_read = 0
         for before, part in self._parts(file, parts):
             rows += part.rows
             lines_read += part.lines
             if self.labels + rows > self.limits.most_labels:
                 break
+            _keep_within(room, rows, file)
             numbers, new = pairs.add(part.queries * _APART + part.documents)
             lines[numbers[new]], scores[numbers[new]] = before + part.at[new], part.scores[new]
             self._tell_pairs(file, before, part, ~new, lines[numbers], scores[numbers])
@@ -121,6 +129,10 @@ class Dataset:
                 self.piles[file] = pile
         self.findings.rows[file] = rows
         self.labels += rows
+
+    def _room(self, file: str, most: int) -> int:
+        """For how many rows there must be room: many small datasets at once must not take as much as so many large ones."""
+        return min(most, self.sizes[file] // _SHORTEST_ROW + 1) if file in self.sizes else most
 
     def _parts(self, file: str, parts: Iterable[Kind]) -> Iterator[tuple[int, Kind]]:
         """Each part with the number of lines before it; what it says of single lines is taken over here."""
@@ -259,3 +271,8 @@ class Dataset:
         found = shelf.ids.numbers_of(keys_of(list(near)))
         meant = next((word for word, number in zip(near, found.tolist(), strict=True) if number and word), None)
         return f"; did you mean {quoted(meant)}?" if meant else ""
+
+
+def _keep_within(room: int, rows: int, file: str) -> None:
+    if rows > room:
+        raise Missing(f"{file} has grown while it was read: check it again")
