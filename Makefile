@@ -8,7 +8,7 @@ AUDIT := .venv/audit
 BROWSER := .venv/.browser
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint audit simulate storm cloud lock clean
+.PHONY: help demo test lint audit simulate storm bench cloud lock clean
 
 # List the recipes.
 help:
@@ -60,6 +60,10 @@ simulate: $(READY)
 # Kill, flood and cut off the real processes on this machine (docs/reliability.md): some fifty minutes.
 storm: $(READY)
 	@PYTHONPATH=tests $(BIN)/python -m faults.storms all --full --write docs/reliability.md
+
+# Measure it all on this machine (docs/performance.md): some fifteen minutes, and nothing else should run meanwhile.
+bench: $(READY)
+	@$(BIN)/python tests/bench/all.py --write docs/performance.md
 
 # Rehearse it all in a Google Cloud project, PROJECT=ID, and remove it again; says first what that costs (deploy/terraform/README.md).
 cloud: $(READY)

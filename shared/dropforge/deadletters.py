@@ -17,7 +17,7 @@ from cloudevents.http import CloudEvent
 
 from dropforge import wire
 from dropforge.domain.errors import Conflict, Missing, Unreadable
-from dropforge.domain.events import Event
+from dropforge.domain.event import Event
 from dropforge.domain.facts import Request
 from dropforge.domain.text import printable, shortened, without_secrets
 from dropforge.logs import log

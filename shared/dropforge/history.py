@@ -23,7 +23,17 @@ _DIGITS = 17  # of the microseconds until then
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A run in one line, for lists."""
+    """A run in one line, for lists.
+
+    Attributes:
+        id: The run's.
+        dataset: The dataset's name.
+        state: Where it stands.
+        started: When it began.
+        updated: When it reached its present state.
+        base: What the base model came to at the gate, in nDCG@10; None where that is not known.
+        tuned: What the tuned model came to.
+    """
 
     id: str
     dataset: str

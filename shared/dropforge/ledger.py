@@ -169,9 +169,18 @@ class Ledger:
         with suppress(Conflict):  # marked already: by another, or by an own lost answer
             self._mark(_intent(run), replacing=NEW, noting=_all_told(run))
 
-    def note_waiting(self, run: Run) -> None:
-        """Tick off that a run waits for room to be submitted, in the state in which it is."""
-        self._note(run, {"waits": run.state.value})
+    def note_waiting(self, run: Run, since: datetime | None = None) -> None:
+        """Tick off that a run waits for room to be submitted, in the state in which it is, and since when for a new reason."""
+        self._note(run, {"waits": run.state.value} | ({"since": since.isoformat()} if since else {}))
+
+    def note_waits_told(self, run: Run) -> None:
+        """Tick off that people were told why a run waits; of a reason that is newer than `run` they are not."""
+        if run.waiting:
+            self._note(run, {"waits_told": run.waiting.since.isoformat()})
+
+    def note_stuck_told(self, run: Run) -> None:
+        """Tick off that people were told that a run is stuck in the state in which it is; of a later one they are not."""
+        self._note(run, {"stuck_told": str(len(run.history))})
 
     def note_stopping(self, run: Run) -> None:
         """Tick off that somebody asked for the end of a run: the watcher sees to it."""

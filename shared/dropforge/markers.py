@@ -42,6 +42,8 @@ class Owed:
         state: The last of these; None before the first.
         waits: Whether the run waits in this state for room to be submitted.
         stops: Whether somebody asked for its end.
+        waits_told: Whether people were told why it waits.
+        stuck_told: Whether people were told that it is stuck in this state.
     """
 
     run: str
@@ -51,6 +53,8 @@ class Owed:
     state: State | None
     waits: bool = False
     stops: bool = False
+    waits_told: bool = False
+    stuck_told: bool = False
 
     @classmethod
     def of(cls, marker: StoredFile) -> Self:
@@ -63,4 +67,14 @@ class Owed:
         except (KeyError, ValueError):
             begun, told, state = marker.updated, 0, None
         waits = state is not None and noted.get("waits") == state.value
-        return cls(marker.name.removeprefix(ACTIVE), begun, marker.updated, told, state, waits, "stops" in noted)
+        return cls(
+            marker.name.removeprefix(ACTIVE),
+            begun,
+            marker.updated,
+            told,
+            state,
+            waits,
+            stops="stops" in noted,
+            waits_told="since" in noted and noted["since"] == noted.get("waits_told"),
+            stuck_told="told" in noted and noted["told"] == noted.get("stuck_told"),
+        )

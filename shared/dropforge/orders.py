@@ -104,10 +104,10 @@ class Orders:
     def _wait(self, run: Run, reason: str, sentence: str) -> Outcome:
         """Keep the run in the ledger until there is room: the watcher asks again."""
         if run.waiting is None or run.waiting.reason != reason:
-            self.progress.ledger.note_waiting(run)  # first: whoever is cut off here does it again
             waiting = Waiting(
                 reason=reason, since=self.progress.clock.now(), sentence=printable(shortened(sentence, 500))
             )
+            self.progress.ledger.note_waiting(run, waiting.since)  # first: whoever is cut off here does it again
             self.progress.ledger.change(
                 run.id, lambda now: replace(now, waiting=waiting) if now.state is State.VALIDATED else now, seen=run
             )

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO, Protocol
 
-from dropforge.domain.events import Event
+from dropforge.domain.event import Event
 from dropforge.domain.facts import Fault
 from dropforge.domain.files import StoredFile
 from dropforge.domain.jobs import JobState, Look, Order
-from dropforge.domain.messages import Message
+from dropforge.domain.message import Message
 from dropforge.domain.probe import Text
 
 NEW = 0  # the generation of an object that is not there yet

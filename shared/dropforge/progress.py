@@ -8,7 +8,7 @@ delivered again, a watcher or a sweep, tells what is missing, in order and under
 from dataclasses import dataclass
 
 from dropforge.domain.announcements import Links, announced
-from dropforge.domain.events import Event
+from dropforge.domain.event import Event
 from dropforge.domain.runs import NEXT, Run, State, advance
 from dropforge.ledger import Ledger
 from dropforge.logs import log

@@ -24,11 +24,13 @@ from dropforge.domain.gate import GateRules, problems_of_rules
 from dropforge.domain.jobs import Machines, problems_of_labels
 from dropforge.domain.notifications import Notifications, problems_of_notifications
 from dropforge.domain.plan import Pace, Prices
+from dropforge.domain.text import shortened
 from dropforge.domain.tuning import POLICIES, Bounds, DeployPolicy, Tuning, problems_of
 
 Kind = TypeVar("Kind")
 _SHARE_OF_TIME = 0.7
 _LONGEST_KEPT = 10_000  # hours, more than a year
+_LONGEST_KEY = 40  # characters of what is no setting: the file may be another one than was meant
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=30), timedelta(days=1)
 _MOST_ATTEMPTS = 10
 _SLACK = "https://slack.com/api/"
@@ -326,7 +328,8 @@ def _operator(path: str) -> Operator:
         if not 1 <= operator.predictions_a_minute <= _MOST_PREDICTIONS:
             raise ValueError(f"predictions_a_minute must be from 1 to {_MOST_PREDICTIONS}")  # noqa: TRY301 - as above
     except (OSError, ValueError, msgspec.MsgspecError) as error:
-        raise Misconfigured(f"{path}, which DROPFORGE_CONFIG names, cannot be used: {error}") from error
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else " ".join(str(error).split())
+        raise Misconfigured(f"{path}, which DROPFORGE_CONFIG names, cannot be used: {reason}") from error
     return operator
 
 
@@ -364,6 +367,6 @@ def _refuse_unknown(written: Mapping[str, Any], kind: Any) -> None:  # noqa: ANN
     known: dict[str, Any] = {field.name: field.default_factory for field in fields(kind)}
     for key, value in written.items():
         if key not in known:
-            raise ValueError(f"{key} is no setting{suggestion(key, known)}")
+            raise ValueError(f"{shortened(str(key), _LONGEST_KEY)} is no setting{suggestion(key, known)}")
         if isinstance(value, dict) and is_dataclass(known[key]):
             _refuse_unknown(value, known[key])

@@ -17,7 +17,8 @@ import msgspec
 from cloudevents.http import CloudEvent
 
 from dropforge.domain.errors import Unreadable
-from dropforge.domain.events import EVERY_TYPE, SOURCE, Event, RunEvent
+from dropforge.domain.event import SOURCE, Event, RunEvent
+from dropforge.domain.events import EVERY_TYPE
 from dropforge.domain.files import Pin
 from dropforge.domain.findings import Report
 from dropforge.domain.probe import Text

@@ -30,7 +30,8 @@ from validation.tables import table
 from dropforge import wire
 from dropforge.adapters.google.storage import CloudStorage
 from dropforge.domain.datasets import MANIFEST
-from dropforge.domain.events import Event, JobComplete, TuningSubmitted
+from dropforge.domain.event import Event
+from dropforge.domain.events import JobComplete, TuningSubmitted
 from dropforge.domain.files import Pin
 from dropforge.domain.runs import State
 from dropforge_local.demo.timeline import Timeline

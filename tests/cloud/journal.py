@@ -13,7 +13,8 @@ import msgspec
 from cloud.deployment import ROOT, Options
 
 from dropforge import wire
-from dropforge.domain.events import Event, JobComplete, ModelDeployed
+from dropforge.domain.event import Event
+from dropforge.domain.events import JobComplete, ModelDeployed
 
 RECORD = Path(__file__).with_name("REHEARSED.md")
 AnEvent = TypeVar("AnEvent", bound=Event)

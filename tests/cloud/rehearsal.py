@@ -13,13 +13,13 @@ from cloud.deployment import Deployment, Failed
 from cloud.journal import Journal, recorded
 from rich.console import Console
 
+from dropforge.domain.event import Event
 from dropforge.domain.events import (
     DatasetIncomplete,
     DatasetMisnamed,
     DatasetRejected,
     DatasetValidated,
     DeployFailed,
-    Event,
     JobComplete,
     ModelDeployed,
     ModelWithheld,

@@ -15,6 +15,7 @@ from dropforge.domain.errors import Conflict, Missing, Refused
 from dropforge.ports import NEW
 
 NAMES = count()
+LARGE = 9 * 1024 * 1024  # bytes, more than are asked for at a time
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +48,11 @@ def prefix():
 def checksum(data):
     """As a stored file has it."""
     return base64.b64encode(google_crc32c.value(data).to_bytes(4, "big")).decode()
+
+
+def read_through(store, file):
+    with store.open(file) as stream:
+        assert sum(map(len, iter(lambda: stream.read(100_000), b""))) == LARGE
 
 
 class TestObjectStore:
@@ -182,3 +188,29 @@ class TestObjectStore:
         store.delete(prefix + "a")
         assert list(store.list(prefix)) == []
         assert store.write(prefix + "a", b"2", replacing=NEW)
+
+
+@pytest.mark.parametrize(
+    ("requests", "call"),
+    [
+        (1, lambda store, file: list(store.list(file.name))),
+        (1, lambda store, file: store.page("", most=1)),
+        (1, lambda store, file: store.read(file.name)),
+        (1, lambda store, file: store.write(file.name, b"2", replacing=file.generation)),
+        (1, lambda store, file: store.annotate(file.name, {"k": "v"})),
+        (1, lambda store, file: store.copy_from(file, f"{file.name}-copy")),
+        (1, lambda store, file: store.delete(file.name)),
+        (1 + 1, read_through),
+    ],
+    ids=["list", "page", "read", "write", "annotate", "copy", "delete", "open"],
+)
+def test_a_call_is_one_request_and_opening_one_for_each_piece(cloud, prefix, monkeypatch, requests, call):
+    """Expect as many requests as the page on performance counts: the end of a file is not asked for."""
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", cloud)
+    store = CloudStorage("p", "one")
+    store.write(prefix + "a", b"1" * LARGE, replacing=NEW)
+    [file] = store.list(prefix)
+    made, send = [], store._client._http.request
+    monkeypatch.setattr(store._client._http, "request", lambda *a, **k: made.append(a) or send(*a, **k))
+    call(store, file)
+    assert len(made) == requests

@@ -3,9 +3,12 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -14,11 +17,34 @@ from google.cloud import pubsub_v1
 from support.listening import Listener
 from support.servers import eventually
 from support.stack import COMMAND, PATIENCE, PROJECT
+from support.together import together
 from support.vertex import topics
+
+from dropforge.cli.page import PRINTED, RECORDS, commands, examples, fields_of
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).parents[2]
+# Examples that are not done here, by how they begin, and why.
+ELSEWHERE = {
+    "completion": "test_commands_page.py",
+    "dlq discard": "test_dead_letters.py",
+    "dlq show": "test_dead_letters.py",
+    "doctor --say-hello": "test_doctor.py",
+    "events schema": "test_commands_page.py",
+    "events tail": "it has no end",
+    "local": "test_whole.py",
+    "profiles": "test_commands_page.py",
+    "rerun": "it costs a tuning",
+}
+SLOW = ("dlq", "doctor")  # they wait for what Pub/Sub might still have
+# Commands that are refused of a run that is deployed, and of what there is not, and how that is said.
+REFUSED = {
+    "approve": "is deployed",
+    "cancel": "is deployed",
+    "retire": "--even-current",
+    "rollback": "no former space",
+}
 
 
 @pytest.fixture(scope="module")
@@ -186,6 +212,57 @@ class TestReadme:
         copy = self.line("gcloud storage cp deploy/")
         subprocess.run(["sh", "-c", copy], env=env, cwd=ROOT, capture_output=True, check=True)
         assert listeners["notices"].wait("dataset.skipped", dataset="readme")["run"] == run.id
+
+
+class TestExamples:
+    """The examples of the help are done to the letter, but for the run's id and the bucket's name."""
+
+    @pytest.fixture
+    def home(self, tmp_path):
+        """A folder with what the examples speak of."""
+        for folder in ("topics", "exports/2026-11"):
+            (tmp_path / folder).mkdir(parents=True)
+            for name, data in topics().items():
+                (tmp_path / folder / name).write_bytes(data)
+        (tmp_path / "queries.txt").write_text("how do I return a parcel\n")
+        shutil.copy(tmp_path / "topics/corpus.jsonl", tmp_path)
+        return tmp_path
+
+    def words(self, run: str) -> Iterator[tuple[str, list[str]]]:
+        """Each command that is done here, and the words of its examples."""
+        for name, command in commands():
+            for shown in examples(command):
+                if re.match(rf"(eval .*)?dropforge ({'|'.join(ELSEWHERE)}|--profile)\b", shown):
+                    continue
+                here = shown.replace("topics-0f3a9c1b2d4e", run).replace("BUCKET", "dropforge-drop")
+                words = shlex.split(here.partition(" > ")[0])[1:]
+                ended = {"events replay": ["--yes"], "watch": ["--timeout", "0"] if words == ["watch"] else []}
+                yield name, [*words, *ended.get(name, [])]
+
+    def test_they_do_what_they_say_and_print_the_json_that_is_documented(self, stack, deployed, home):
+        named = [*self.words(deployed["id"])]
+        in_json = {name for name, words in named if "--json" in words}
+        named += [
+            (name, [*words, "--json"]) for name, words in named if name in PRINTED.keys() - in_json - REFUSED.keys()
+        ]
+        named.sort(key=lambda each: each[0].startswith(SLOW))
+        [*quick], [*slow] = ([words for name, words in named if name.startswith(SLOW) is so] for so in (False, True))
+        env = stack.env | stack.variables | {"XDG_CACHE_HOME": str(home)}
+        with ThreadPoolExecutor() as pool:
+            told = pool.map(lambda some: together(some, env=env, cwd=home), [quick, *([words] for words in slow)])
+            every = [said for some in told for said in some]
+        for (name, words), said in zip(named, every, strict=True):
+            if name in REFUSED:
+                assert (said.status, said.out) == (2, ""), (words, said)
+                [sentence] = said.err.splitlines()
+                assert re.match(f"dropforge: .*{REFUSED[name]}", sentence), sentence
+                continue
+            assert said.status == (3 if words[:2] == ["watch", "--timeout"] else 0), (words, said)
+            if name in PRINTED and "--json" in words:
+                record, are_many = PRINTED[name]
+                printed = json.loads(said.out)
+                for one in printed if are_many else [printed]:
+                    assert one.keys() == fields_of(RECORDS[record]).keys(), words
 
 
 def test_killed_in_the_middle_of_tuning_the_run_still_ends_deployed_once(stack):

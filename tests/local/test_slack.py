@@ -17,7 +17,7 @@ from support.servers import Server, running
 from dropforge.adapters.memory import ManualClock, MemoryDisk, MemoryStore
 from dropforge.adapters.slack.bot import SlackBot
 from dropforge.claims import Claims
-from dropforge.domain.messages import Message, Tone
+from dropforge.domain.message import Message, Tone
 from dropforge.domain.notifications import Notifications
 from dropforge_local.slack.mrkdwn import to_html
 from dropforge_local.slack.payload import Refused, read

@@ -16,7 +16,7 @@ from dropforge.adapters.memory import (
 )
 from dropforge.deadletters import DeadLetter
 from dropforge.domain.errors import Unavailable
-from dropforge.domain.events import Event
+from dropforge.domain.event import Event
 from dropforge.domain.jobs import JobState
 from dropforge.domain.runs import Run
 from dropforge.settings import Settings, load

@@ -15,7 +15,7 @@ from faults.simulator.wishes import PERSON
 from terraform.deployment import OPERATORS, PROJECT, ROOT
 from terraform.policies.reading import DROP, STATE, account, inner
 
-from dropforge.domain.events import Event
+from dropforge.domain.event import Event
 from staging.imports import reached
 
 VERTEX = ROOT / "shared/dropforge/adapters/google/vertex.py"

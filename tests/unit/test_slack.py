@@ -9,7 +9,7 @@ from dropforge.adapters.memory import ManualClock
 from dropforge.adapters.slack.blocks import blocks_of
 from dropforge.adapters.slack.notifier import SlackNotifier
 from dropforge.domain.errors import Misconfigured, Unavailable
-from dropforge.domain.messages import Message, Tone
+from dropforge.domain.message import Message, Tone
 
 texts = st.text(max_size=5_000)
 

@@ -12,7 +12,7 @@ from dropforge.adapters.memory import ManualClock, MemoryDisk, MemoryStore
 from dropforge.adapters.slack.bot import SlackBot
 from dropforge.claims import Claims
 from dropforge.domain.errors import Misconfigured, Refused, Unavailable
-from dropforge.domain.messages import Message, Tone
+from dropforge.domain.message import Message, Tone
 from dropforge.domain.notifications import Notifications
 
 TOKEN = "xoxb-not-to-be-told"

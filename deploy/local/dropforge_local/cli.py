@@ -134,7 +134,10 @@ def demo(
 
 @app.command(epilog="Example: `dropforge local down`")
 def down(*, folder: Folder = DEFAULT_FOLDER, as_json: AsJson = False) -> None:
-    """Stop the stack in DIR; do nothing when none is running. Its state stays."""
+    """Stop the stack in DIR; do nothing when none is running. Its state stays.
+
+    In JSON: `was_running`.
+    """
     was_running = True
     with _errors_in_one_sentence():
         try:
@@ -153,7 +156,13 @@ def status(
     folder: Folder = DEFAULT_FOLDER,
     as_json: AsJson = False,
 ) -> None:
-    """Show each process: its address, state, uptime and memory. Exit status: 0 all is ready, 1 something is not, 2 none is running."""
+    """Show each process: its address, state, uptime and memory.
+
+    In JSON: `state`, `console`, `pid`, `uptime_seconds`, `memory_bytes`, `variables` as `env` prints them, and
+    `processes`: of each `name`, `state`, `pid`, `port`, `url`, `uptime_seconds`, `memory_bytes`, `restarts`.
+
+    Exit status: 0 all is ready, 1 something is not, 2 none is running.
+    """
     with _errors_in_one_sentence():
         stack = looking.status(StackFolder(folder))
     if as_json:
@@ -166,7 +175,10 @@ def status(
 
 @app.command(epilog='Example: `eval "$(dropforge local env)"`')
 def env(*, folder: Folder = DEFAULT_FOLDER, as_json: AsJson = False) -> None:
-    """Print shell exports that point Google's libraries, gcloud and `dropforge` at the stack in DIR."""
+    """Print shell exports that point Google's libraries, gcloud and `dropforge` at the stack in DIR.
+
+    In JSON: each variable by its name.
+    """
     with _errors_in_one_sentence():
         variables = looking.running(StackFolder(folder)).variables
     if as_json:
@@ -188,7 +200,7 @@ def _announce(stack: Record, began: float) -> None:
 
 
 def _table(stack: looking.StackStatus) -> Table:
-    table = Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False, collapse_padding=True)  # so that 80 columns do
     for heading in ("process", "state", "address"):
         table.add_column(heading, no_wrap=True)
     for heading in ("pid", "uptime", "memory", "restarts"):
@@ -204,7 +216,7 @@ def _table(stack: looking.StackStatus) -> Table:
             str(process.restarts),
         )
     total = (f"{stack.uptime_seconds:.0f} s", _mebibytes(stack.memory_bytes), "")
-    table.add_row("all, supervised", stack.state, f"{stack.console} (console)", str(stack.pid), *total)
+    table.add_row("all, supervised", stack.state, "", str(stack.pid), *total)
     return table
 
 

@@ -12,7 +12,7 @@ import requests
 
 from dropforge import wire
 from dropforge.domain.errors import Misconfigured, Refused, Unavailable
-from dropforge.domain.events import Event
+from dropforge.domain.event import Event
 from dropforge.domain.text import as_name
 from dropforge.ports import Clock
 

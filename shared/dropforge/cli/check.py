@@ -18,6 +18,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from dropforge import bootstrap, settings, wire
 from dropforge.bootstrap import BUCKETS
+from dropforge.cli.advice import sentence
 from dropforge.cli.place import require_running
 from dropforge.domain.catalogue import suggestion
 from dropforge.domain.datasets import CORPUS, DATA, KNOWN, Folder
@@ -126,8 +127,10 @@ def errors_in_one_sentence() -> Iterator[None]:
     except KeyboardInterrupt as interrupt:
         typer.echo("dropforge: interrupted", err=True)
         raise typer.Exit(130) from interrupt
+    except BrokenPipeError:
+        raise
     except (DropforgeError, OSError) as error:
-        typer.echo(f"dropforge: {harmless(str(error))}", err=True)
+        typer.echo(f"dropforge: {sentence(error)}", err=True)
         raise typer.Exit(2) from error
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -62,7 +62,7 @@ def show_all(*, as_json: AsJson = False) -> None:
     with _found(connect()) as found:
         letters = sorted((each.letter for each in found), key=lambda letter: (letter.time, letter.name))
     if as_json:
-        typer.echo(wire.as_text([wire.as_json(letter) | {"name": letter.name} for letter in letters]))
+        typer.echo(wire.as_text([_record(letter) for letter in letters]))
         return
     if not letters:
         typer.echo("No dead letters.")
@@ -88,7 +88,7 @@ def show(
     with _found(connect()) as found:
         [letter] = [each.letter for each in _named(found, [name])]
     if as_json:
-        typer.echo(wire.as_text(letter))
+        typer.echo(wire.as_text(_record(letter)))
         return
     sheet = Table(box=None, show_header=False, pad_edge=False)
     sheet.add_column(style="dim", no_wrap=True)
@@ -117,6 +117,10 @@ def retry_some(
     """Publish dead letters again, to everybody who subscribes; whoever has handled one before passes it over.
 
     A lost tick, or an object's event, is only taken away: the next sweep does what it was to do.
+
+    In JSON: a list of `name` and `event`, the id of what was published; empty where it was only taken away.
+
+    Exit status: 0 all that were named, 1 some cannot be retried, as standard error says, 2 it is not done.
     """
     _need_some(names, everything=everything)
     made = connect()
@@ -150,7 +154,10 @@ def discard(
     reason: Annotated[str, typer.Option("--reason", help="Why, in your words: it goes on record.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Remove dead letters for good. A copy stays on record in the state bucket, with your name and the reason."""
+    """Remove dead letters for good. A copy stays on record in the state bucket, with your name and the reason.
+
+    In JSON: a list of their names.
+    """
     _need_some(names, everything=False)
     made = connect()
     with _found(made) as found:
@@ -174,6 +181,10 @@ def _named(found: list[_Found], names: list[str]) -> list[_Found]:
         if name not in by_name:
             raise Missing(f"there is no dead letter {printable(name)}: `dropforge dlq list` lists them")
     return [by_name[name] for name in dict.fromkeys(names)]
+
+
+def _record(letter: DeadLetter) -> dict[str, Any]:
+    return {**wire.as_json(letter), "name": letter.name}
 
 
 def _carries(letter: DeadLetter) -> str:

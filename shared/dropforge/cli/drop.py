@@ -102,7 +102,7 @@ def drop(
     """Drop a dataset folder: check it, upload what the bucket does not have yet, and have it taken in at once.
 
     A drop that was interrupted goes on where it was when it is called again. The manifest comes last; until then nothing
-    starts. Ctrl-C while it waits stops following, not the run.
+    starts. Ctrl-C while it waits stops following, not the run. In JSON, what would be rejected is a report, as `check` has it.
 
     Exit status: 0 dropped, and with --wait deployed, or kept as the dataset's policy has it (`manual`, `never`); 1 not
     dropped because it would be rejected or the bucket has files that FOLDER does not have, or, with --wait, ended

@@ -15,7 +15,8 @@ from dropforge.cli.place import connect
 from dropforge.cli.runs import AsJson, console, run_named
 from dropforge.domain.announcements import announced
 from dropforge.domain.errors import DropforgeError, Missing, NotAllowed, Unreadable
-from dropforge.domain.events import EVERY_TYPE, Event
+from dropforge.domain.event import Event
+from dropforge.domain.events import EVERY_TYPE
 from dropforge.domain.messages import counted, message_of
 from dropforge.domain.runs import Run, State
 from dropforge.domain.text import printable
@@ -56,6 +57,8 @@ def tail(
 
     It makes a subscription to each topic and removes it at the end; one that was left behind expires after a day. An
     event may be printed twice, and out of order, as any subscriber hears it.
+
+    In JSON: the message's `attributes` and its `data`, or the `error` for which that cannot be read.
     """
     chosen = _topics(topics)
     made = connect()
@@ -81,6 +84,8 @@ def replay(
     """Publish a run's events again, under their ids, for a subscriber that lost them.
 
     Everybody who subscribes hears them again; whoever deduplicates by the id passes them over, as Dropforge does.
+
+    In JSON: a list of `id` and `topic`.
     """
     chosen = _topics(topics)
     made = connect()
@@ -121,7 +126,10 @@ def show_schema(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="List the types as JSON; a schema is JSON anyway.")] = False,
 ) -> None:
-    """Print the JSON Schema of a type of event's data; without one, list the types. Nothing needs to run for it."""
+    """Print the JSON Schema of a type of event's data; without one, list the types. Nothing needs to run for it.
+
+    In JSON the list is one of `type` and `topic`.
+    """
     if kind:
         typer.echo(wire.as_document(schema(type_named(kind))), nl=False)
         return

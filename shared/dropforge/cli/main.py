@@ -3,6 +3,7 @@
 Further commands come in by the entry point group `dropforge.commands`: a Typer application each, under its own name.
 """
 
+import os
 import sys
 from collections.abc import Iterator, Mapping, MutableMapping
 from importlib import import_module
@@ -40,7 +41,11 @@ _OURS = {
 }  # each command, and the module beside this one that adds it
 
 
-INTERRUPTED = 130
+INTERRUPTED, NOT_READ = 130, 141  # as a shell has them
+_UNFORESEEN = (
+    "this is a fault of Dropforge, not yours: send its maintainers the lines above and what `dropforge --version` says, "
+    "without what is secret in your dataset; what was begun goes on where it was when you call it again"
+)
 completion_init()  # a shell may ask for what may come next
 
 
@@ -77,18 +82,20 @@ class _Commands(TyperGroup):
         self.commands = cast("MutableMapping[str, Any]", _Imported())
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - as the base class has it
-        """Run a command; who interrupts it sees one sentence."""
+        """Run a command; who interrupts it sees one sentence, who reads no further sees none."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as interrupt:
             typer.echo("dropforge: interrupted", err=True)
             raise typer.Exit(INTERRUPTED) from interrupt
+        except BrokenPipeError as error:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python would try once more at its end
+            raise typer.Exit(NOT_READ) from error
 
 
 app = typer.Typer(
     cls=_Commands,
     add_completion=False,  # `dropforge completion` prints the script
-    help="Drop a dataset folder into a bucket; get a tuned, measured, deployed embedding model.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_show_locals=False,  # a local variable may hold a secret
@@ -133,12 +140,21 @@ def dropforge(
 
 
 def main() -> None:
-    """Run the command line: an error is one sentence on standard error and exit status 2."""
+    """Run the command line: an error is one sentence on standard error and exit status 2.
+
+    What nobody has foreseen is shown whole, and what to do with it is said.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that cannot show a sign shows another
     try:
         app()
     except DropforgeError as error:
-        typer.echo(f"dropforge: {error}", err=True)
+        from dropforge.cli.advice import sentence  # noqa: PLC0415 - seldom needed
+
+        typer.echo(f"dropforge: {sentence(error)}", err=True)
+        sys.exit(2)
+    except Exception as error:  # noqa: BLE001 - whatever it is, somebody has to be told
+        sys.excepthook(type(error), error, error.__traceback__)
+        typer.echo(f"dropforge: {_UNFORESEEN}", err=True)
         sys.exit(2)

@@ -6,16 +6,61 @@
 import inspect
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
 import typer
 
+from dropforge.cli.drop import Dropped
 from dropforge.cli.main import app
+from dropforge.cli.plan import Plan
+from dropforge.deadletters import DeadLetter
+from dropforge.doctor.diagnosis import Diagnosis
+from dropforge.domain.findings import MOST_KEPT, Report
+from dropforge.domain.runs import Run
+from dropforge.domain.spaces import Alias
+from dropforge.history import Summary
+from dropforge.reports.schemas import content, described, summary
 
 _BEGIN = "<!-- The rest is made from the command line: python -m dropforge.cli.page docs/commands.md -->\n"
+
+# The records of ours that commands print as JSON, by what people call them; of other JSON a command's help says what it is.
+RECORDS: Mapping[str, type] = {
+    "report": Report,
+    "plan": Plan,
+    "drop": Dropped,
+    "run in brief": Summary,
+    "run": Run,
+    "alias": Alias,
+    "dead letter": DeadLetter,
+    "diagnosis": Diagnosis,
+}
+# Which of them a command prints, and whether it is a list of them.
+PRINTED: Mapping[str, tuple[str, bool]] = {
+    "check": ("report", False),
+    "plan": ("plan", False),
+    "drop": ("drop", False),
+    "runs": ("run in brief", True),
+    "show": ("run", False),
+    "cancel": ("run", False),
+    "rerun": ("run", False),
+    "approve": ("run", False),
+    "rollback": ("alias", False),
+    "retire": ("run", False),
+    "dlq list": ("dead letter", True),
+    "dlq show": ("dead letter", False),
+    "doctor": ("diagnosis", True),
+}
+
+# What stands there besides, or in other words than for those who read the source.
+_FURTHER: Mapping[type, dict[str, str]] = {
+    DeadLetter: {"name": "By which `dlq show`, `dlq retry` and `dlq discard` know it."},
+    Report: {
+        "findings": f"Errors, then warnings, then notes, at most {MOST_KEPT:,}, as [findings](findings.md) has them."
+    },
+}
 
 
 def page(written: str) -> str:
@@ -55,8 +100,27 @@ def _told() -> Iterator[str]:
         if rows := [row for each in command.params if (row := _row(each))]:
             yield "| | |\n|---|---|"
             yield "\n".join(rows) + "\n"
+        if name in PRINTED:
+            record, are_many = PRINTED[name]
+            link = f"[{record}](#json-{record.replace(' ', '-')})"
+            yield f"In JSON: a list; of each, its {link}.\n" if are_many else f"In JSON: its {link}.\n"
         if shown := examples(command):
             yield "For example:\n\n```\n" + "\n".join(shown) + "\n```\n"
+    yield from _records()
+
+
+def fields_of(kind: type) -> dict[str, str]:
+    """The fields that a record has in JSON, with what they are."""
+    told = described(kind)
+    return {field.name: told[field.name] for field, _ in content(kind)} | _FURTHER.get(kind, {})
+
+
+def _records() -> Iterator[str]:
+    for record, kind in RECORDS.items():
+        yield f"## JSON: {record}\n"
+        yield f"{summary(kind)}\n"
+        yield "| field | is |\n|---|---|"
+        yield "\n".join(f"| `{name}` | {_cell(text)} |" for name, text in fields_of(kind).items()) + "\n"
 
 
 def _paragraphs(command: Any) -> list[str]:  # noqa: ANN401 - as above

@@ -8,12 +8,14 @@ import os
 import socket
 from pathlib import Path
 from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from dropforge import bootstrap, settings
 from dropforge.cli import profiles
-from dropforge.domain.errors import Misconfigured
+from dropforge.domain.errors import Misconfigured, Unavailable
 
 STACK = Path(".dropforge/env")
+_CLOUD = "storage.googleapis.com"
 
 
 def connect() -> bootstrap.Ports:
@@ -21,8 +23,10 @@ def connect() -> bootstrap.Ports:
 
     Raises:
         Misconfigured: There is none, the one in this folder is not running, or a setting is unusable.
+        Unavailable: It is in the cloud, and this machine has no network.
     """
     find()
+    _require_network()
     from dropforge import logs  # noqa: PLC0415 - a check of a folder here starts faster without it
 
     logs.set_up()
@@ -60,6 +64,16 @@ def find() -> None:
         else:
             os.environ.update((name, value) for name, _, value in (line.partition("=") for line in lines))
     require_running()
+
+
+def _require_network() -> None:
+    """See that the cloud's name is known, where that is what answers: Google's client would try for two minutes."""
+    if os.environ.get("STORAGE_EMULATOR_HOST") or getproxies():
+        return
+    try:
+        socket.getaddrinfo(_CLOUD, 443)
+    except OSError as error:
+        raise Unavailable(f"{_CLOUD} is not known to this machine: is it on the network?") from error
 
 
 def require_running() -> None:

@@ -92,7 +92,10 @@ def predict(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Embed texts: one vector a line as JSON where the output is piped, a short table on a terminal."""
+    """Embed texts: one vector a line as JSON where the output is piped, a short table on a terminal.
+
+    In JSON: `id`, where the text came with one, and `embedding`.
+    """
     if [bool(dataset), bool(run), bool(base)].count(True) != 1:
         raise typer.BadParameter("say by which model: one of --dataset NAME, --run RUN and --base MODEL")
     if dimensions and not base:

@@ -152,14 +152,18 @@ def add_to(app: typer.Typer) -> None:
 def profiles(
     *, as_json: Annotated[bool, typer.Option("--json", help="Print JSON with stable fields.")] = False
 ) -> None:
-    """List the Dropforges that your file of profiles names."""
+    """List the Dropforges that your file of profiles names.
+
+    In JSON: `file`, where it is or would be; `default`; and `profiles`, each by its name, as the file has it.
+    """
     found = read()
     if as_json:
         typer.echo(wire.as_text({"file": str(found.file), "default": found.default, "profiles": found.named}))
     elif not found.named:
         typer.echo(
-            f"{found.file} is not there, or is empty. Name a Dropforge in it, and use it with `--profile NAME`:\n\n"
-            'default = "staging"\n\n[staging]\nproject = "PROJECT"'
+            f"No profiles. Name a Dropforge in {found.file}:\n\n"
+            'default = "staging"\n\n[staging]\nproject = "PROJECT"\n\n'
+            "`dropforge --profile staging runs` works with it then."
         )
     for name, profile in found.named.items() if not as_json else ():
         mark = "  (default)" if name == found.default else ""

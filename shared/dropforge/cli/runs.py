@@ -20,20 +20,14 @@ from dropforge.domain.evaluation import MEASURES
 from dropforge.domain.facts import Judgement
 from dropforge.domain.findings import chosen
 from dropforge.domain.messages import in_brief, in_words, line_of, message_of
-from dropforge.domain.runs import SETTLED, Run, State
+from dropforge.domain.runs import Run, State, look
 from dropforge.domain.text import as_span, as_words, printable, shortened
 from dropforge.history import Summary
 from dropforge.ledger import Ledger
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON with stable fields.")]
 
-_COLOURS = {
-    State.DEPLOYED: "green",
-    State.REJECTED: "red",
-    State.FAILED: "red",
-    State.DEPLOY_FAILED: "red",
-    State.WITHHELD: "yellow",
-}
+_COLOURS = {"good": "green", "bad": "red", "plain": "", "busy": "cyan"}
 _A_FEW = 3  # findings of a run that goes on
 _PAGE = 500  # lines of the history that are asked for at a time
 _PIPED_WIDTH = 160  # a pipe has no width of its own
@@ -106,7 +100,7 @@ def show(
     if as_json:
         typer.echo(wire.as_text(shown))
     else:
-        console().print(_sheet(shown, ports.settings.links))
+        _print_sheet(shown, ports.settings.links)
 
 
 def run_named(named: str, ledger: Ledger) -> Run:
@@ -123,21 +117,28 @@ def run_named(named: str, ledger: Ledger) -> Run:
     return run
 
 
-def _sheet(run: Run, links: Links) -> Table:
-    sheet = Table(box=None, show_header=False, pad_edge=False)
-    sheet.add_column(style="dim", no_wrap=True)
-    sheet.add_column(overflow="fold")
-    for label, value in (*_course(run), *_findings(run), *_results(run), *_next(run, links)):
-        sheet.add_row(label, value if isinstance(value, Text) else Text(value))
-    return sheet
+def _print_sheet(run: Run, links: Links) -> None:
+    rows = [*_course(run), *_findings(run), *_results(run), *_next(run, links)]
+    widest = max(len(label) for label, _ in rows)
+    paper = console()
+    for label, value in rows:
+        shown = value if isinstance(value, Text) else Text(printable(value))
+        if " " not in shown.plain:  # a resource's name is not folded, so that it can be copied
+            paper.print(Text.assemble((f"{label:<{widest}}  ", "dim"), shown), soft_wrap=True)
+            continue
+        line = Table.grid(padding=(0, 2))
+        line.add_column(style="dim", width=widest)
+        line.add_column(overflow="fold")
+        line.add_row(label, shown)
+        paper.print(line)
 
 
 def _course(run: Run) -> Iterator[tuple[str, str | Text]]:
     """Where the run stands and how it came there."""
     yield "run", run.id
     yield "state", coloured(run.state)
-    for step in run.history:
-        yield "", f"{step.at:%Y-%m-%d %H:%M:%S}  {step.state:<14} {step.function}"
+    for number, step in enumerate(run.history):
+        yield "" if number else "UTC", f"{step.at:%Y-%m-%d %H:%M:%S}  {step.state:<14} {step.function}"
     if run.reason:
         yield "attempt", f"{run.attempt}: {run.reason}"
     if run.waiting and run.state is State.VALIDATED:
@@ -146,13 +147,15 @@ def _course(run: Run) -> Iterator[tuple[str, str | Text]]:
         if request:
             yield (
                 what,
-                f"by {request.by}, {request.at:%Y-%m-%d %H:%M}" + (f": {request.reason}" if request.reason else ""),
+                f"by {request.by}, {request.at:%Y-%m-%d %H:%M} UTC" + (f": {request.reason}" if request.reason else ""),
             )
     if run.fault:
         where = f" in {run.fault.step}" if run.fault.step else ""
-        yield "went wrong", Text(f"{run.fault.code}{where}: {run.fault.message}", style="red")
+        yield "went wrong", Text(printable(f"{run.fault.code}{where}: {run.fault.message}"), style="red")
     if run.judgement:
         yield from _judged(run.judgement)
+    if run.state is State.WITHHELD and not run.fault:
+        yield "policy", f"{run.tuning.deploy}: so it was not deployed"
 
 
 def _findings(run: Run) -> Iterator[tuple[str, str]]:
@@ -176,7 +179,7 @@ def _results(run: Run) -> Iterator[tuple[str, str]]:
         yield "job", run.job
     if run.tuned:
         yield "model", run.tuned.model
-        if not (run.judgement and run.judgement.figures):  # the pipeline's own averages: the gate's say more
+        if run.judgement is None:  # the pipeline's own averages: the gate's say more
             for key, value in run.tuned.metrics.items():
                 yield "", f"{key} {value:.4g}"
     if run.serving:
@@ -192,7 +195,8 @@ def _next(run: Run, links: Links) -> Iterator[tuple[str, Text]]:
     event = announcement(run, links)
     message = message_of(event) if event else None
     if message and message.next_step:
-        yield "next", Text(message.next_step, style="bold")
+        circular = f" `dropforge show {run.id}` tells more."
+        yield "next", Text(message.next_step.removesuffix(circular), style="bold")
 
 
 def _judged(judgement: Judgement) -> Iterator[tuple[str, str]]:
@@ -202,13 +206,15 @@ def _judged(judgement: Judgement) -> Iterator[tuple[str, str]]:
         if figures := judgement.figures.get(model):
             shown = (f"{measure} {figures[measure]:.3f}" for measure in MEASURES if measure in figures)
             yield "", f"{model:<9}" + "   ".join(shown)
+    if not judgement.figures and judgement.base is not None and judgement.tuned is not None:
+        yield "", f"{judgement.metric}, base → tuned: {judgement.base:.3f} → {judgement.tuned:.3f}"
     for example in judgement.examples:
         yield "", f"rank {example.before or '>10'} → {example.after or '>10'}: {example.text}"
 
 
 def coloured(state: State) -> Text:
     """A state in words, in its colour."""
-    return Text(as_words(state), style=_COLOURS.get(state, "" if state in SETTLED else "cyan"))
+    return Text(as_words(state), style=_COLOURS[look(state)])
 
 
 def _ago(time: datetime) -> str:
@@ -217,4 +223,12 @@ def _ago(time: datetime) -> str:
 
 def console() -> Console:
     """Where tables are printed: as wide as the terminal, or wide enough for a pipe."""
-    return Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH)
+    return _Paper(width=None if sys.stdout.isatty() else _PIPED_WIDTH)
+
+
+class _Paper(Console):
+    """Rich would end the program by itself where nobody reads any more, as if something were not well."""
+
+    def on_broken_pipe(self) -> None:
+        """Let the command line end it."""
+        raise  # noqa: PLE0704 - it is called where one is being handled

@@ -73,6 +73,8 @@ def search(
 
     The vectors of the documents are taken from the run where it has them. Else they are made, which may take minutes
     the first time, and kept in `~/.cache/dropforge` (or in XDG_CACHE_HOME), which may be removed.
+
+    In JSON: a list, the best first, of `rank`, `score`, `id`, `title`, `text`.
     """
     if not query.strip():
         raise Refused("the query is empty: say what to look for")

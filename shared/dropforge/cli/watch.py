@@ -63,7 +63,7 @@ def watch(
 ) -> None:
     """Follow a run to its end, each step as it is reached; without a name all runs in flight, until Ctrl-C.
 
-    With --json each change is a JSON object on a line: `at`, `run`, `dataset`, `attempt`, `state`, `settled`, `waits`,
+    In JSON, each change on a line: `at`, `run`, `dataset`, `attempt`, `state`, `settled`, `waits`,
     `verdict`, `base`, `tuned`, `endpoint`, `error`. Ctrl-C stops following; the run goes on.
 
     Exit status: 0 deployed, or kept as the dataset's policy has it (`manual`, `never`); 1 rejected, failed, cancelled,
@@ -165,6 +165,8 @@ def close(run: Run) -> None:
         lines = [f"That is well: {_KEPT[run.tuning.deploy].format(run.id)}."]
     elif run.state is State.RETIRED:
         lines = [f"It was deployed, and taken off its endpoint since: `dropforge approve {run.id}` deploys it again."]
+    elif run.state is State.REJECTED:
+        return  # what was told of it says so already
     else:
         lines = [f"`dropforge show {run.id}` tells more."]
     typer.echo("\n".join(["", *lines]))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from dropforge.doctor.diagnosis import Diagnosis, looked, ok, skipped, wrong
-from dropforge.domain.messages import Message, Tone
+from dropforge.domain.message import Message, Tone
 from dropforge.domain.text import printable
 from dropforge.ports import Notifier
 from dropforge.settings import Settings

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from dropforge.domain.catalogue import SOON, BaseModel
+from dropforge.domain.event import Event
 from dropforge.domain.events import (
     AliasMoved,
     AliasUnserved,
@@ -15,7 +16,6 @@ from dropforge.domain.events import (
     DatasetValidated,
     DeployFailed,
     EndpointUnowned,
-    Event,
     JobComplete,
     ModelDeployed,
     ModelWithheld,

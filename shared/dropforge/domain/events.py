@@ -8,63 +8,12 @@ Fields are only ever added within `v1`.
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import ClassVar
 
+from dropforge.domain.event import Event, RunEvent
 from dropforge.domain.facts import Fault, Judgement
 from dropforge.domain.findings import Finding
 from dropforge.domain.plan import Estimate
 from dropforge.domain.runs import State
-
-SOURCE = "//dropforge"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """What every event carries.
-
-    Attributes:
-        id: The CloudEvents id, stable across retries.
-        time: When the fact came about; the same on every publication.
-        dataset: The dataset's name.
-    """
-
-    TYPE: ClassVar[str]
-    TOPIC: ClassVar[str]
-
-    id: str
-    time: datetime
-    dataset: str
-
-    @property
-    def subject(self) -> str:
-        """What the event is about, as a CloudEvents subject."""
-        return f"datasets/{self.dataset}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunEvent(Event):
-    """What every event about a run carries.
-
-    Attributes:
-        run: The run's id.
-        version: The dataset version's digest.
-        attempt: From 1.
-        state: The state that the run reached; of a notice, where it stands.
-        started: When the run began.
-        links: Addresses for people: `console`, and where they apply `job`, `report`.
-    """
-
-    run: str
-    version: str
-    attempt: int
-    state: State
-    started: datetime
-    links: dict[str, str]
-
-    @property
-    def subject(self) -> str:
-        """What the event is about, as a CloudEvents subject."""
-        return f"runs/{self.run}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -371,6 +320,53 @@ class BaseModelRetiring(Event):
     run: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How a run ended, in one line.
+
+    Attributes:
+        run: The run's id.
+        dataset: Its dataset.
+        state: Where it stands.
+        base: The base model's figure; None where it was not measured.
+        tuned: The tuned model's.
+    """
+
+    run: str
+    dataset: str
+    state: State
+    base: float | None
+    tuned: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaySummedUp(Event):
+    """A day is over: how its runs ended, and what is under way. Only where the operator wants it; `dataset` is empty.
+
+    Attributes:
+        since: When the day began.
+        until: When it was over.
+        ended: How many runs ended in it, by state.
+        in_flight: How many runs are under way, by state.
+        attention: Those that ended otherwise than deployed or retired, the newest first, twenty at most.
+        gains: Those whose model gained most, five at most.
+    """
+
+    TYPE = "dropforge.day.summed-up.v1"
+    TOPIC = "notices"
+    since: datetime
+    until: datetime
+    ended: dict[str, int]
+    in_flight: dict[str, int]
+    attention: tuple[Ending, ...]
+    gains: tuple[Ending, ...]
+
+    @property
+    def subject(self) -> str:
+        """What the event is about, as a CloudEvents subject."""
+        return "datasets"
+
+
 EVERY_TYPE: tuple[type[Event], ...] = (
     DatasetValidated,
     DatasetRejected,
@@ -389,4 +385,5 @@ EVERY_TYPE: tuple[type[Event], ...] = (
     EndpointUnowned,
     AliasUnserved,
     BaseModelRetiring,
+    DaySummedUp,
 )

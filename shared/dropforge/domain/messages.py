@@ -5,59 +5,20 @@ Text of a dataset or of a service stands in values and details only, never in a 
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 
 from dropforge.domain import events
 from dropforge.domain.datasets import CORPUS, QUERIES
-from dropforge.domain.events import Event, RunEvent
+from dropforge.domain.event import Event, RunEvent
 from dropforge.domain.facts import Verdict
 from dropforge.domain.findings import Finding, chosen, quoted
+from dropforge.domain.message import Message, Tone
 from dropforge.domain.notifications import kind_of
 from dropforge.domain.plan import Estimate, figure
 from dropforge.domain.rules import RULES, Severity
+from dropforge.domain.runs import State
 from dropforge.domain.text import as_words, printable
 
 _SHOWN_FINDINGS = 5
-
-
-class Tone(StrEnum):
-    """How a message should feel."""
-
-    GOOD = "good"
-    NEUTRAL = "neutral"
-    BAD = "bad"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
-    """A message to people.
-
-    Attributes:
-        id: The event's id.
-        headline: One line; plain text.
-        tone: How it should feel.
-        facts: Label and value, in order of interest.
-        details: Further lines, such as findings.
-        next_step: What to do now; empty where nothing is to be done.
-        links: Label and address, ours.
-        bars: Label and figure, to be compared at a glance.
-        kind: What the operator's file calls the event.
-        dataset: The dataset's name; of a folder whose name cannot be one, its path.
-        run: The run that it continues the story of; empty where it stands alone.
-    """
-
-    id: str
-    headline: str
-    tone: Tone
-    facts: tuple[tuple[str, str], ...] = ()
-    details: tuple[str, ...] = ()
-    next_step: str = ""
-    links: tuple[tuple[str, str], ...] = ()
-    bars: tuple[tuple[str, float], ...] = ()
-    kind: str = ""
-    dataset: str = ""
-    run: str = ""
 
 
 def message_of(event: Event) -> Message | None:
@@ -367,6 +328,27 @@ def _retiring(event: events.BaseModelRetiring) -> Message:
     )
 
 
+def _summed_up(event: events.DaySummedUp) -> Message:
+    bad = {state: number for state, number in event.ended.items() if state not in {State.DEPLOYED, State.RETIRED}}
+    gains = tuple(
+        (printable(each.dataset), f"{each.base:.3f} → {each.tuned:.3f}")
+        for each in event.gains
+        if each.base is not None and each.tuned is not None
+    )
+    return _message(
+        event,
+        f"{event.until:%Y-%m-%d}: {_numbers(event.ended) or 'no run ended'}",
+        Tone.BAD if bad else Tone.GOOD if event.ended else Tone.NEUTRAL,
+        facts=(("In flight", _numbers(event.in_flight) or "nothing"), *gains),
+        details=tuple(f"{each.run}: {as_words(each.state)}" for each in event.attention),
+        next_step="`dropforge runs` lists them; `dropforge show RUN` says what to do." if bad else "",
+    )
+
+
+def _numbers(states: Mapping[str, int]) -> str:
+    return ", ".join(f"{number:,} {as_words(state)}" for state, number in states.items())
+
+
 _TOLD: Mapping[type[Event], Callable[..., Message]] = {
     events.DatasetValidated: _validated,
     events.DatasetRejected: _rejected,
@@ -385,4 +367,5 @@ _TOLD: Mapping[type[Event], Callable[..., Message]] = {
     events.EndpointUnowned: _unowned,
     events.AliasUnserved: _unserved,
     events.BaseModelRetiring: _retiring,
+    events.DaySummedUp: _summed_up,
 }

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from dropforge.domain.catalogue import suggestion
-from dropforge.domain.events import EVERY_TYPE, Event, JobComplete
+from dropforge.domain.event import Event
+from dropforge.domain.events import EVERY_TYPE, JobComplete
 
 _OUTCOMES = ("succeeded", "failed", "cancelled", "paused")
 # Slack: a name has at most 80 lower-case letters, digits, hyphens and underscores; an id is C, D or G and more of A-Z and 0-9.
@@ -39,6 +40,7 @@ class Notifications:
         events: Which events are told.
         without: Which of them are not.
         broadcast: Which are shown in the channel, too, and not only in their run's thread.
+        digest: At which hour, UTC, the day before is summed up; None for never.
     """
 
     channel: str = "#dropforge"
@@ -53,6 +55,8 @@ class Notifications:
         "model.*",
         "run.stuck",
     )
+
+    digest: int | None = None
 
     def wants(self, kind: str) -> bool:
         """Whether people are told of events of this kind."""
@@ -77,6 +81,8 @@ def problems_of_notifications(wanted: Notifications) -> Iterator[str]:
     for where, channel in _named_channels(wanted):
         if not (_CHANNEL.fullmatch(channel) and (channel == channel.lower() or channel[0] != "#")):
             yield f"{where} is {channel!r}: write a channel's name as '#name', in quotes, or its id, such as C0123456789"
+    if wanted.digest is not None and not 0 <= wanted.digest <= 23:
+        yield f"notifications.digest is {wanted.digest}: write an hour from 0 to 23, UTC"
     lists: Mapping[str, Iterable[str]] = {
         "events": wanted.events,
         "without": wanted.without,

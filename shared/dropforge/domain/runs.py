@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Literal
 
 from dropforge.domain.errors import NotAllowed
 from dropforge.domain.facts import Checked, Fault, Judgement, Request, Serving, Tuned, Waiting
@@ -70,6 +71,9 @@ SETTLED = frozenset(
     }
 )
 
+# What nobody wanted. How a state looks to people, wherever it is shown, follows from it.
+BAD = frozenset({State.REJECTED, State.FAILED, State.WITHHELD, State.DEPLOY_FAILED})
+
 # In these states a run accounts for an endpoint: it is made before the run says so.
 SERVED = frozenset({State.SUCCEEDED, State.DEPLOYING, State.DEPLOYED})
 _JUDGED = frozenset({State.WITHHELD, State.DEPLOYING, State.DEPLOY_FAILED})
@@ -83,6 +87,13 @@ STUCK_AFTER: Mapping[State, timedelta] = {
     State.PAUSED: timedelta(hours=24),
     State.DEPLOYING: timedelta(hours=6),  # with a whole corpus to embed, too
 }
+
+
+def look(state: State) -> Literal["good", "bad", "plain", "busy"]:
+    """How a state is to look: its colour, and its mark."""
+    if state is State.DEPLOYED:
+        return "good"
+    return "bad" if state in BAD else "plain" if state in SETTLED else "busy"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,8 @@ from typing import Any
 
 import yaml
 
-from dropforge.domain.events import EVERY_TYPE, SOURCE, Event, RunEvent
+from dropforge.domain.event import SOURCE, Event, RunEvent
+from dropforge.domain.events import EVERY_TYPE
 from dropforge.domain.topology import PUBLIC
 from dropforge.reports.schemas import schema, short, summary
 

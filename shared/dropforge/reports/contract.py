@@ -14,7 +14,8 @@ from types import MappingProxyType, NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
 from dropforge import wire
-from dropforge.domain.events import EVERY_TYPE, Event, RunEvent
+from dropforge.domain.event import Event, RunEvent
+from dropforge.domain.events import EVERY_TYPE
 from dropforge.domain.topology import PUBLIC
 from dropforge.reports import asyncapi
 from dropforge.reports.examples import examples

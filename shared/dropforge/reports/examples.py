@@ -5,13 +5,15 @@ They stand in `docs/events/examples/`, in the AsyncAPI document and in tests; th
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
+from dropforge.digest import id_of
 from dropforge.domain import announcements
 from dropforge.domain.announcements import Links
 from dropforge.domain.catalogue import CATALOGUE
 from dropforge.domain.datasets import CORPUS, QUERIES, TEST_LABELS, TRAINING_LABELS
-from dropforge.domain.events import DatasetIncomplete, DatasetMisnamed, Event
+from dropforge.domain.event import Event
+from dropforge.domain.events import DatasetIncomplete, DatasetMisnamed, DaySummedUp, Ending
 from dropforge.domain.facts import Checked, Comparison, Example, Judgement, Request, Serving, Tuned, Verdict, Waiting
 from dropforge.domain.files import Pin
 from dropforge.domain.findings import Findings
@@ -98,6 +100,24 @@ def _every() -> Iterator[Event]:
     )
     yield announcements.unserved(deployed)
     yield announcements.retiring(validated.dataset, deployed.id, CATALOGUE.base_models[_TUNING.base_model])
+    yield _summed_up(deployed, _rejected())
+
+
+def _summed_up(deployed: Run, rejected: Run) -> Event:
+    until = datetime.combine(deployed.updated.date() + timedelta(days=1), time(7), UTC)
+    judged = deployed.judgement
+    figures = {"base": judged.base, "tuned": judged.tuned} if judged else {"base": None, "tuned": None}
+    return DaySummedUp(
+        id=id_of(until),
+        time=until,
+        dataset="",
+        since=until - timedelta(days=1),
+        until=until,
+        ended={"deployed": 1, "rejected": 1},
+        in_flight={"running": 2},
+        attention=(Ending(run=rejected.id, dataset=rejected.dataset, state=rejected.state, base=None, tuned=None),),
+        gains=(Ending(run=deployed.id, dataset=deployed.dataset, state=deployed.state, **figures),),
+    )
 
 
 def _validated() -> Run:

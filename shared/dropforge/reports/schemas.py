@@ -15,7 +15,8 @@ from types import MappingProxyType, NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from dropforge.domain.errors import Missing
-from dropforge.domain.events import EVERY_TYPE, Event
+from dropforge.domain.event import Event
+from dropforge.domain.events import EVERY_TYPE
 from dropforge.domain.text import printable
 
 Schema = dict[str, Any]

@@ -3,8 +3,9 @@
 from rich.table import Table
 from rich.text import Text
 
-from dropforge.domain.events import Event
-from dropforge.domain.messages import Message, Tone, message_of
+from dropforge.domain.event import Event
+from dropforge.domain.message import Message, Tone
+from dropforge.domain.messages import message_of
 from dropforge.domain.text import printable
 
 _MARKS = {Tone.GOOD: ("✓", "green"), Tone.NEUTRAL: ("·", "cyan"), Tone.BAD: ("✗", "red")}

@@ -2,7 +2,8 @@
 
 from dropforge.domain import gate
 from dropforge.domain.errors import Misconfigured, Refused
-from dropforge.domain.events import Event, JobComplete
+from dropforge.domain.event import Event
+from dropforge.domain.events import JobComplete
 from dropforge.domain.facts import Serving
 from dropforge.domain.jobs import ended_by, fault_of, labels_of
 from dropforge.domain.machines import problems_of_serving

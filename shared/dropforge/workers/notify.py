@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from dropforge.claims import Claimed, Claims
 from dropforge.domain.errors import Permanent, Transient, Unavailable
-from dropforge.domain.events import Event
+from dropforge.domain.event import Event
 from dropforge.domain.messages import message_of
 from dropforge.ports import Notifier, Webhook
 from dropforge.settings import Settings

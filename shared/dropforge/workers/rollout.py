@@ -206,7 +206,8 @@ class Rollout:
         measurement = Measurement(self.aliases, self.progress.ledger, self.state, self.host, self.settings, patient)
         judgement = measurement.judgement(run, serving, read)
         if gate.passes(judgement, run.tuning.deploy):
-            return {"judgement": judgement, "passed": True}
+            is_ready = not run.tuning.embed_corpus  # nothing is left to do: one write of the record for both
+            return {"judgement": judgement, "passed": True} | ({"decision": "open"} if is_ready else {})
         return {"judgement": judgement, "decision": "withhold"}
 
     def _embedding(self, run: Run, serving: Serving, read: Input) -> Changes | None:

@@ -1,6 +1,7 @@
 """Order the tuning of a validated version, once."""
 
-from dropforge.domain.events import DatasetValidated, Event
+from dropforge.domain.event import Event
+from dropforge.domain.events import DatasetValidated
 from dropforge.domain.runs import State
 from dropforge.ledger import Ledger
 from dropforge.orders import Orders

@@ -6,9 +6,10 @@ A sweep needs no event but its own tick: what a lost event would have brought ab
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
+from dropforge import digest
 from dropforge.actions import rollback
 from dropforge.actions.retire import retire
 from dropforge.aliases import Aliases, Left, Pointer
@@ -88,7 +89,7 @@ class Sweeper:
 
     def chores(self) -> Iterator[Chore]:
         """Everything that may need a repair, told from listings alone. One that fails does not hide the others."""
-        for listing in (self._runs, self._folders, self._spaces, self._served, self._jobs):
+        for listing in (self._runs, self._folders, self._spaces, self._served, self._jobs, self._days):
             with isolated(listing=listing.__name__.strip("_")):
                 yield from listing()
 
@@ -103,12 +104,13 @@ class Sweeper:
             now = self.progress.clock.now()
             is_left = now - owed.touched >= self.settings.patience
             if owed.waits and is_left:
-                yield Chore("waiting", owed.run, partial(self._waiting, owed))
+                if not owed.waits_told:
+                    yield Chore("waiting", owed.run, partial(self._waiting, owed))
             elif is_left and (owed.state in _EVENTS_OWE or owed.state in SETTLED):
                 yield Chore("run", owed.run, partial(self._overdue, owed))
             # A marker is touched at every try to submit; what was told once is not told again.
             since = owed.begun if owed.state is State.VALIDATED else owed.touched
-            if owed.state and now - since >= STUCK_AFTER.get(owed.state, timedelta.max):
+            if owed.state and not owed.stuck_told and now - since >= STUCK_AFTER.get(owed.state, timedelta.max):
                 yield Chore("stuck", owed.run, partial(self._stuck, owed))
 
     def _overdue(self, owed: Owed) -> str:
@@ -133,7 +135,11 @@ class Sweeper:
     def _waiting(self, owed: Owed) -> str:
         run = self.progress.ledger.load(owed.run)
         notice = announcements.waiting(run, self.progress.links) if run and run.state is State.VALIDATED else None
-        return f"it waits: {notice.reason}; told" if notice and self.progress.mention(notice) else ""
+        if run is None or notice is None:
+            return ""
+        is_news = self.progress.mention(notice)
+        self.progress.ledger.note_waits_told(run)  # thousands may wait: no sweep asks again for each of them
+        return f"it waits: {notice.reason}; told" if is_news else ""
 
     def _cut_off(self, owed: Owed) -> str:
         """Validation began and left no record: begin it again, or forget it when the folder is another by now."""
@@ -151,8 +157,9 @@ class Sweeper:
         since = max(filter(None, (run.updated, run.not_before))) if run else now
         if run is None or now - since < STUCK_AFTER.get(run.state, timedelta.max):
             return ""
-        notice = announcements.stuck(run, self.progress.links)
-        return f"it has been {run.state} for too long: told" if self.progress.mention(notice) else ""
+        is_news = self.progress.mention(announcements.stuck(run, self.progress.links))
+        self.progress.ledger.note_stuck_told(run)
+        return f"it has been {run.state} for too long: told" if is_news else ""
 
     # Folders
 
@@ -262,6 +269,21 @@ class Sweeper:
             return ""
         self.tuner.cancel(self.tuner.named(run_id))
         return f"the run is {run.state}, and its job runs on: asked to stop"
+
+    # The day
+
+    def _days(self) -> Iterator[Chore]:
+        """The digest of the day that is over, where the operator wants one."""
+        hour = self.settings.operator.notifications.digest
+        if hour is not None:
+            until = digest.due(hour, self.progress.clock.now())
+            yield Chore("digest", f"{until:%Y-%m-%d}", partial(self._day, until))
+
+    def _day(self, until: datetime) -> str:
+        if self.progress.ledger.is_said(digest.id_of(until)):
+            return ""
+        summed_up = digest.summed_up(self.progress.ledger, until)
+        return "the day was not summed up yet: told" if summed_up and self.progress.mention(summed_up) else ""
 
 
 def _grouped(listing: Iterable[StoredFile]) -> Iterator[Folder]:

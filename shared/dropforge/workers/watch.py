@@ -111,8 +111,8 @@ class Watcher:
 
     def changed(self, active: list[Owed]) -> list[Owed]:
         """The runs that may have a next step: a deployment, an end that was asked for, or news of a job."""
-        at_once = [owed for owed in active if owed.state is State.DEPLOYING or owed.stops]
-        others = [owed for owed in active if not (owed in at_once or owed.waits)]
+        at_once = [owed for owed in active if _is_at_once(owed)]
+        others = [owed for owed in active if not (_is_at_once(owed) or owed.waits)]
         if others:
             with isolated(listing="jobs"):  # deployments bill by the hour: they are followed all the same
                 unfinished = self.tuner.unfinished()
@@ -165,6 +165,11 @@ class Watcher:
                     not_before=self.progress.clock.now() + wait,
                 )
         return fault
+
+
+def _is_at_once(owed: Owed) -> bool:
+    """Whether a run is looked at whatever becomes of its job."""
+    return owed.state is State.DEPLOYING or owed.stops
 
 
 def _is_news(owed: Owed, job: JobState | None) -> bool:

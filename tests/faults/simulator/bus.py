@@ -19,7 +19,8 @@ from faults.simulator.wishes import PERSON, Wish
 
 from dropforge import wire
 from dropforge.domain.datasets import place_of
-from dropforge.domain.events import DatasetSkipped, Event, RunEvent
+from dropforge.domain.event import Event, RunEvent
+from dropforge.domain.events import DatasetSkipped
 from dropforge.domain.files import StoredFile
 from dropforge.domain.runs import Run
 from dropforge_local.stack import topology

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from dropforge.domain.messages import Message
+from dropforge.domain.message import Message
 
 
 class Slack:

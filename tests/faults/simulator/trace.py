@@ -4,10 +4,10 @@ from hashlib import sha256
 
 from faults.simulator.hub import Hub
 
-from dropforge.domain.events import Event
+from dropforge.domain.event import Event
 from dropforge.domain.files import StoredFile
 from dropforge.domain.jobs import Order
-from dropforge.domain.messages import Message
+from dropforge.domain.message import Message
 
 
 class Trace:

@@ -17,7 +17,8 @@ from rich.console import Console
 from rich.text import Text
 
 from dropforge.domain.evaluation import MEASURES
-from dropforge.domain.events import DatasetRejected, Event, ModelDeployed, RunEvent
+from dropforge.domain.event import Event, RunEvent
+from dropforge.domain.events import DatasetRejected, ModelDeployed
 from dropforge.domain.runs import SETTLED
 from dropforge.domain.text import printable
 from dropforge.reports.timeline import told

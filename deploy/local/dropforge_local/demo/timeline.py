@@ -11,7 +11,8 @@ from google.cloud import pubsub_v1
 
 from dropforge import wire
 from dropforge.domain.errors import Unreadable
-from dropforge.domain.events import EVERY_TYPE, Event
+from dropforge.domain.event import Event
+from dropforge.domain.events import EVERY_TYPE
 
 TOPICS = tuple(sorted({kind.TOPIC for kind in EVERY_TYPE}))
 

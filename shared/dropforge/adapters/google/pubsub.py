@@ -10,7 +10,7 @@ from google.cloud import pubsub_v1
 from dropforge import wire
 from dropforge.adapters.google.faults import translated
 from dropforge.domain.errors import Misconfigured, Missing
-from dropforge.domain.events import Event
+from dropforge.domain.event import Event
 
 _PATIENCE = 30.0  # seconds, below every function's own limit
 

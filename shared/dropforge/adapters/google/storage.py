@@ -75,7 +75,8 @@ class CloudStorage:
     def open(self, file: StoredFile) -> BinaryIO:
         """See `ObjectStore.open`."""
         blob = self._client.bucket(file.bucket).blob(file.name, generation=file.generation)
-        raw = _Translated(BlobReader(blob, chunk_size=_CHUNK), f"reading {file.uri}#{file.generation}")
+        size = None if file.encoding else file.size  # what is unpacked on the way has another
+        raw = _Translated(BlobReader(blob, chunk_size=_CHUNK), f"reading {file.uri}#{file.generation}", size)
         return cast("BinaryIO", io.BufferedReader(raw, _BUFFER))
 
     def write(self, name: str, data: bytes, *, replacing: int | None, metadata: Mapping[str, str] | None = None) -> int:
@@ -132,18 +133,26 @@ class CloudStorage:
 
 
 class _Translated(io.RawIOBase):
-    """Google's reader, its errors translated, in the form that Python's own buffer takes."""
+    """Google's reader, its errors translated, in the form that Python's own buffer takes.
 
-    def __init__(self, reader: Any, what: str) -> None:  # noqa: ANN401 - Google's client has no types
+    It asks no more once it has come to the end: Google's asks, and is refused, which is a request for each file.
+    """
+
+    def __init__(self, reader: Any, what: str, size: int | None) -> None:  # noqa: ANN401 - Google's client has no types
         self._reader = reader
         self._what = what
+        self._size = size
+        self._given = 0
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, into: Any, /) -> int:  # noqa: ANN401 - any buffer
+        if self._given and self._given == self._size:
+            return 0
         view = memoryview(into).cast("B")
         with translated(self._what):
             data = self._reader.read(len(view))
         view[: len(data)] = data
+        self._given += len(data)
         return len(data)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from dropforge.domain.messages import Message, Tone
+from dropforge.domain.message import Message, Tone
 
 _HEADER, _SECTION, _ALL = 150, 2_900, 9_000
 _MARKS = {Tone.GOOD: ":white_check_mark:", Tone.NEUTRAL: ":small_blue_diamond:", Tone.BAD: ":x:"}

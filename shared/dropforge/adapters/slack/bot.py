@@ -22,7 +22,7 @@ from dropforge.adapters.slack.blocks import blocks_of, escaped
 from dropforge.adapters.slack.pauses import asked_pause, short_pause
 from dropforge.claims import Claimed, Claims
 from dropforge.domain.errors import DropforgeError, Misconfigured, Permanent, Refused, Transient, Unavailable
-from dropforge.domain.messages import Message
+from dropforge.domain.message import Message
 from dropforge.domain.notifications import Notifications
 from dropforge.domain.text import printable, shortened
 from dropforge.ports import Clock

@@ -7,7 +7,7 @@ from slack_sdk.webhook import WebhookClient, WebhookResponse
 from dropforge.adapters.slack.blocks import blocks_of, escaped
 from dropforge.adapters.slack.pauses import short_pause
 from dropforge.domain.errors import Misconfigured, Refused, Unavailable
-from dropforge.domain.messages import Message
+from dropforge.domain.message import Message
 from dropforge.ports import Clock
 
 _TIMEOUT = 10  # seconds

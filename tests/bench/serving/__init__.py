@@ -1,0 +1,1 @@
+"""The local servers beside others that stand in for the same services: the parts of `servers.py`."""
