@@ -107,7 +107,12 @@ class TestChain:
         with faults(storage, {"storage.objects.insert": ["delay-for-20s"]}, everyone=True):
             command = [COMMAND, "drop", str(folder), "--no-check"]
             process = subprocess.Popen(
-                command, cwd=stack.home, env=stack.env, stderr=subprocess.PIPE, text=True, preexec_fn=heeding_ctrl_c  # noqa: PLW1509
+                command,
+                cwd=stack.home,
+                env=stack.env,
+                stderr=subprocess.PIPE,
+                text=True,
+                preexec_fn=heeding_ctrl_c,  # noqa: PLW1509
             )
             kept = eventually(lambda: landed() if len(landed()) == 2 else None, seconds=20)
             process.send_signal(signal.SIGINT)
