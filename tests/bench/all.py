@@ -58,8 +58,8 @@ def parts() -> list[Part]:
         Part("cold_start", 80, ["--repeats", "3"]),
         Part("servers", 120, ["--repeats", "3", "--objects", "200"]),
         Part("sweeping", 130, ["--repeats", "3"]),
-        Part("burst", 120, ["--folders", "300"]),
-        Part("latency", 180, ["--folders", "10"]),
+        Part("burst", 90, ["--folders", "300"]),
+        Part("latency", 210, ["--folders", "10"]),
         Part("validate", 200, ["--repeats", "2", "--engines", ",".join(engines)]),
     ]
 
