@@ -76,6 +76,7 @@ def left_out() -> dict[str, str]:
 
 def measured(part: Part, more: Sequence[str], patience: float) -> str:
     """Run one; why it failed, or nothing."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell runs in the background would not hear it
     command = [sys.executable, str(_HERE / f"{part.name}.py"), *part.options, *more]
     most = part.seconds * patience
     with subprocess.Popen(command) as process:

@@ -250,7 +250,7 @@ class TestWait:
     def test_findings_of_a_rejected_one_are_shown(self, cloud, tmp_path):
         out, _ = said("drop", folder(tmp_path / "topics", BROKEN), "--no-check", "--wait", status=1)
         assert '"doc55" is no _id in corpus.jsonl' in out
-        assert out.endswith(f"`dropforge show {cloud.only_run().id}` tells more.\n")
+        assert out.rstrip().endswith(f"`dropforge show {cloud.only_run().id}` tells more.")
 
     @pytest.mark.parametrize(
         ("ends", "metrics", "policy", "status", "words"),

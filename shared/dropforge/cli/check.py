@@ -39,7 +39,7 @@ _PIPED_WIDTH = 10_000  # nothing is folded for a program, and no text of a datas
 _EXAMPLES = """
 Example: `dropforge check topics`
 
-Example: `dropforge check gs://BUCKET/datasets/topics --format json`
+Example: `dropforge check gs://BUCKET/datasets/topics --json`
 
 Example: `dropforge check topics --fix topics-mended`
 

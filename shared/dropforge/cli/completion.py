@@ -32,7 +32,8 @@ def completion(
     ] = None,
 ) -> None:
     """Print the script with which a shell completes `dropforge`. Have your shell's start-up file evaluate it."""
-    typer.echo(get_completion_script(prog_name="dropforge", complete_var=VARIABLE, shell=shell or _mine()))
+    wanted = {"prog_name": "dropforge", "complete_var": VARIABLE, "shell": shell or _mine()}
+    typer.echo(get_completion_script(**wanted))
 
 
 def _mine() -> Shell:
