@@ -352,7 +352,7 @@ def test_a_shell_completes_codes():
 
 def test_the_help_has_examples():
     help_ = " ".join(check("--help")[0].split())
-    for example in ("topics", "gs://BUCKET/datasets/topics --format json", "topics --fix topics-mended"):
+    for example in ("topics", "gs://BUCKET/datasets/topics --json", "topics --fix topics-mended"):
         assert f"Example: dropforge check {example}" in help_
     for option in ("--format", "--strict", "--fix", "--explain"):
         assert option in help_
