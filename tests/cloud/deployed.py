@@ -131,7 +131,9 @@ class Deployed:
             while (run := self.ports.ledger.wanted(summary.id)) and not _is_over(run):
                 self.dropforge(*_ending(run))
                 yield f"ended {run.id}"
-            models += [run.tuned.model] if run.tuned else []
+            # A job may have succeeded in the moment in which its run was cancelled: the record knows no model then.
+            tuned = run.tuned or (self.ports.tuner.look(run.job).tuned if run.job else None)
+            models += [tuned.model] if tuned else []
         for model in models:
             with suppress(NotFound):
                 self._delete(model)
