@@ -6,6 +6,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 AUDIT := .venv/audit
 BROWSER := .venv/.browser
+RIVALS := .venv/.rivals
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint audit simulate storm bench cloud lock clean
@@ -61,8 +62,13 @@ simulate: $(READY)
 storm: $(READY)
 	@PYTHONPATH=tests $(BIN)/python -m faults.storms all --full --write docs/reliability.md
 
+$(RIVALS): tests/bench/requirements.txt $(READY)
+	@echo "Installing what Dropforge is measured beside: once, some 480 MB, half a minute"
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps -r tests/bench/requirements.txt
+	@touch $@
+
 # Measure it all on this machine (docs/performance.md): some fifteen minutes, and nothing else should run meanwhile.
-bench: $(READY)
+bench: $(RIVALS)
 	@$(BIN)/python tests/bench/all.py --write docs/performance.md
 
 # Rehearse it all in a Google Cloud project, PROJECT=ID, and remove it again; says first what that costs (deploy/terraform/README.md).

@@ -68,7 +68,7 @@ def left_out() -> dict[str, str]:
     """What is not measured, and why."""
     engines = [engine.title for engine in ENGINES.values() if not all(map(_is_installed, engine.needs))]
     stores = {"gcp-storage-emulator", "fake-gcs-server"} - storing.places().keys()
-    rivals = dict.fromkeys([*engines, *sorted(stores)], "not installed: tests/bench/requirements.txt")
+    rivals = dict.fromkeys([*engines, *sorted(stores)], "not installed: `make bench` does")
     if len(pushing.servers()) == 1:
         rivals["Google's Pub/Sub emulator"] = "not installed, or no Java"
     return LEFT_OUT | rivals

@@ -1,7 +1,7 @@
 """The local Pub/Sub and Cloud Storage beside other servers that stand in for the same services.
 
 Run it: `.venv/bin/python tests/bench/servers.py [--write docs/performance.md]`; it takes two minutes. Google's Pub/Sub emulator is
-taken where it is installed with Java; other Cloud Storages with `.venv/bin/python -m pip install -r tests/bench/requirements.txt`.
+taken where it is installed with Java; other Cloud Storages once `make bench` was run, which installs them.
 """
 
 import argparse

@@ -1,8 +1,8 @@
 """Compare what checking a dataset costs, here and with other tools, and which faults each names by file and line.
 
-Run it: `.venv/bin/python tests/bench/validate.py [--size small] [--write docs/performance.md]`; with
-`.venv/bin/python -m pip install -r tests/bench/requirements.txt` before for the other tools. The full size takes some
-five minutes on two cores, and 2 GB of disk, which it gives back.
+Run it: `.venv/bin/python tests/bench/validate.py [--size small] [--write docs/performance.md]`; the
+other tools are there once `make bench` was run. The full size takes some five minutes on two cores, and 2 GB of disk,
+which it gives back.
 """
 
 import argparse

@@ -160,7 +160,7 @@ def _found_fault(clean: Iterable[Standing]) -> list[str]:
 def _reason(standing: Standing) -> str:
     if standing.failure != "not installed":
         return f"failed ({standing.failure})"
-    return f"not installed: {standing.engine.by_itself or 'pip install -r tests/bench/requirements.txt'}"
+    return "not installed: `make bench` does"
 
 
 # The planted faults

@@ -19,7 +19,6 @@ class Engine:
         title: How it is shown.
         module: Its name here.
         needs: The packages that it is about, as they are installed; their versions are shown.
-        by_itself: What must be installed without its dependencies, and how.
         checks: Whether it checks anything; what does not is a floor to compare with.
     """
 
@@ -27,7 +26,6 @@ class Engine:
     title: str
     module: str
     needs: tuple[str, ...] = ()
-    by_itself: str = ""
     checks: bool = True
 
 
@@ -51,7 +49,7 @@ ENGINES = {
         Engine("json", "Python's json, line by line", "json_lines"),
         Engine("datasets", "datasets of Hugging Face", "hf_datasets", ("datasets", "pyarrow")),
         Engine("pandas", "pandas", "pandas_frames", ("pandas",)),
-        Engine("beir", "BEIR's loader", "beir_loader", ("beir",), by_itself="pip install --no-deps beir==2.2.0"),
+        Engine("beir", "BEIR's loader", "beir_loader", ("beir",)),
         Engine("reading", "floor: reading lines", "reading", checks=False),
         Engine("crc32c", "floor: crc32c", "checksum", ("google-crc32c",), checks=False),
     )
