@@ -61,7 +61,8 @@ def taking(path: Path) -> Callable[[Any], None]:
             message.nack()
             return
         message.ack()  # at last: what is lost before it is delivered again
-        print(f"{message.attributes.get('ce-id')}: {'handled' if is_new else 'nothing to do'}", flush=True)
+        outcome = "handled" if is_new else "nothing to do"
+        print(f"{message.attributes.get('ce-id')}: {outcome}\n", end="", flush=True)  # in one piece: threads print at once
 
     return take
 

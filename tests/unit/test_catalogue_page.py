@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 
 from dropforge.domain.catalogue import CATALOGUE, SOURCES
-from dropforge.reports.catalogue import page
+from dropforge.reports.catalogue_page import page
 from dropforge.settings import operator
 
 PAGE = Path(__file__).parents[2] / "docs/catalogue.md"
@@ -13,7 +13,7 @@ PAGE = Path(__file__).parents[2] / "docs/catalogue.md"
 
 def test_the_page_says_what_the_catalogue_says():
     written = PAGE.read_text("utf-8")
-    assert page(written) == written, "make it anew: python -m dropforge.reports.catalogue docs/catalogue.md"
+    assert page(written) == written, "make it anew: python -m dropforge.reports.catalogue_page docs/catalogue.md"
 
 
 def test_every_source_is_cited_and_every_citation_has_its_source():

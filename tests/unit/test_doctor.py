@@ -2,6 +2,7 @@
 
 import json
 import socket
+import subprocess
 import threading
 import time
 from dataclasses import replace
@@ -19,7 +20,7 @@ from dropforge.cli import main as command_line
 from dropforge.deadletters import DeadLetter
 from dropforge.doctor.buckets import buckets
 from dropforge.doctor.configuration import environment, sense
-from dropforge.doctor.diagnosis import APPLY, RESTART, State, ok, wrong
+from dropforge.doctor.diagnosis import RESTART, State, ok, wrong
 from dropforge.doctor.examination import examine
 from dropforge.doctor.messages import letters, messages
 from dropforge.doctor.schedules import schedules
@@ -35,6 +36,7 @@ from dropforge.settings import Operator, load
 SETTINGS = load(ENVIRONMENT)
 LAPTOP = load(ENVIRONMENT | {"DROPFORGE_VERTEX_ENDPOINT": "http://127.0.0.1:1"})
 TODAY = date(2026, 11, 28)
+APPLY = "terraform -chdir=deploy/terraform/environments/ENVIRONMENT apply -var project=p"
 
 
 @pytest.fixture
@@ -65,6 +67,20 @@ def test_everything_that_is_not_set_is_told_at_once():
 
 def test_a_complete_environment_is_well():
     assert set(states(environment(ENVIRONMENT)).values()) == {State.OK}
+
+
+def test_what_shows_the_environment_shows_no_secret():
+    secrets = {
+        "DROPFORGE_SLACK_TOKEN": "xoxb-1",
+        "DROPFORGE_WEBHOOK_URL": "https://u:xoxb-2@h",
+        "DROPFORGE_WEBHOOK_SECRET": "xoxb-3",
+    }
+    [found] = environment(ENVIRONMENT | secrets)
+    shown = subprocess.run(
+        ["bash", "-c", found.do], env=ENVIRONMENT | secrets, capture_output=True, text=True, check=True
+    )
+    assert "DROPFORGE_PROJECT=" in shown.stdout
+    assert "xoxb" not in shown.stdout
 
 
 def test_an_operators_file_that_cannot_be_used_is_told(tmp_path):

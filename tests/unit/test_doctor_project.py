@@ -8,7 +8,7 @@ from support.wired import BUCKET, Wired
 from support.world import ENVIRONMENT, World
 
 from dropforge.doctor.buckets import buckets
-from dropforge.doctor.diagnosis import APPLY, State
+from dropforge.doctor.diagnosis import State, mends
 from dropforge.doctor.encryption import encryption
 from dropforge.doctor.project import credentials, identities, services
 from dropforge.doctor.vertex import vertex
@@ -216,7 +216,7 @@ def told(topic):
     ("drop", "state", "expected", "mend"),
     [
         ([told("eventarc-1")], [], State.OK, ""),
-        ([], [], State.WRONG, APPLY),
+        ([], [], State.WRONG, mends(SETTINGS)),
         ([told("a")], [told("b")], State.OK, ""),
         ([told("a")], [told("a")], State.WRONG, "gcloud storage buckets notifications delete gs://state"),
     ],

@@ -7,16 +7,22 @@ import pytest
 from support.data import dataset
 from support.examination import examined
 
+from dropforge.domain.errors import Missing
 from dropforge.domain.rules import RULES
-from dropforge.reports.page import page
+from dropforge.reports.findings_page import page
 
 PAGE = Path(__file__).parents[2] / "docs/findings.md"
 EXAMPLES = [rule for rule in RULES.values() if rule.wrong]
 
 
+def test_a_page_without_its_mark_is_not_written_twice():
+    with pytest.raises(Missing, match="has no line"):
+        page(PAGE.read_text("utf-8").replace("made from rules.toml", "made"))
+
+
 def test_the_page_says_what_the_rules_say():
     written = PAGE.read_text("utf-8")
-    assert page(written) == written, "make it anew: python -m dropforge.reports.page docs/findings.md"
+    assert page(written) == written, "make it anew: python -m dropforge.reports.findings_page docs/findings.md"
 
 
 def test_each_code_has_a_heading_that_links_lead_to():

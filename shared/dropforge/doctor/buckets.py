@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Iterator
 from functools import partial
 
-from dropforge.doctor.diagnosis import APPLY, RESTART, Diagnosis, looked, ok, skipped, wrong
+from dropforge.doctor.diagnosis import Diagnosis, looked, mends, ok, shows, skipped, wrong
 from dropforge.doctor.facts import Bucket, Project, Wiring
 from dropforge.domain import datasets
 from dropforge.domain.errors import Conflict, Missing
@@ -19,7 +19,7 @@ _SEES, _READS, _WRITES = "roles/storage.legacyBucketReader", "roles/storage.obje
 def buckets(
     *, settings: Settings, wiring: Wiring, drop: ObjectStore, state: ObjectStore, project: Project | None
 ) -> Iterator[Diagnosis]:
-    """See the module."""
+    """Whether both are there, set up as records need them, readable, writable, and told of."""
     names = settings.drop_bucket, settings.state_bucket
     if names[0] == names[1]:
         yield wrong(
@@ -51,7 +51,7 @@ def _bucket(settings: Settings, wiring: Wiring, name: str) -> Iterator[Diagnosis
         found = wiring.bucket(name)
     except Missing:
         make = f"gcloud storage buckets create {what} {_flags(settings)}"
-        yield wrong(what, "is not there", RESTART if settings.has_stand_ins else make)
+        yield wrong(what, "is not there", mends(settings, make))
         return
     problems = list(_problems(found, settings))
     yield from problems
@@ -139,7 +139,7 @@ def _listeners(settings: Settings, project: Project) -> Iterator[Diagnosis]:
     elif told:
         yield ok(what, f"{drop} tells {', '.join(name.rpartition('/')[2] for name in told)}")
     else:
-        yield wrong(what, f"{drop} tells nobody of a drop", APPLY)
+        yield wrong(what, f"{drop} tells nobody of a drop", mends(settings))
 
 
 def _flags(settings: Settings) -> str:
@@ -150,4 +150,4 @@ def _flags(settings: Settings) -> str:
 
 
 def _show(settings: Settings, name: str) -> str:
-    return "dropforge local status" if settings.has_stand_ins else f"gcloud storage buckets describe gs://{name}"
+    return shows(settings, f"gcloud storage buckets describe gs://{name}")

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 
 from dropforge import settings as reader
-from dropforge.doctor.diagnosis import Diagnosis, ok, wrong
+from dropforge.doctor.diagnosis import EDIT, Diagnosis, ok, wrong
 from dropforge.domain.catalogue import SOON
 from dropforge.domain.errors import Misconfigured
 from dropforge.domain.machines import problems_of_machines
@@ -37,7 +37,7 @@ def environment(variables: Mapping[str, str]) -> Iterator[Diagnosis]:
     try:
         reader.load(variables)
     except Misconfigured as error:
-        yield wrong("environment", printable(str(error)), "env | grep ^DROPFORGE_ | grep -v SLACK")
+        yield wrong("environment", printable(str(error)), "env | grep ^DROPFORGE_ | grep -Ev 'SLACK|WEBHOOK'")
         return
     yield ok("environment", "complete")
     yield ok("operator's file", path or "none: everything is as it comes")
@@ -49,7 +49,7 @@ def sense(settings: Settings, variables: Mapping[str, str], today: date) -> Iter
     operator = settings.operator
     problems = problems_of_machines(operator.catalogue, settings.location, operator.training, operator.serving)
     for problem in problems:
-        yield wrong("machines", problem, "${EDITOR:-vi} ${DROPFORGE_CONFIG:-dropforge.yaml}")
+        yield wrong("machines", problem, EDIT)
     if not problems:
         training, serving = operator.training, operator.serving
         yield ok(
@@ -87,14 +87,14 @@ def _places(settings: Settings, variables: Mapping[str, str]) -> Iterator[Diagno
 
 def _base_model(operator: Operator, today: date) -> Diagnosis:
     model = operator.catalogue.model(operator.tuning.base_model)
-    what, edit = "base model", "${EDITOR:-vi} ${DROPFORGE_CONFIG:-dropforge.yaml}"
+    what = "base model"
     instead = f": set tuning.base_model to {model.successor}" if model.successor else ""
     if model.retires <= today:
-        return wrong(what, f"{model.id}, the default, was retired on {model.retires}{instead}", edit)
+        return wrong(what, f"{model.id}, the default, was retired on {model.retires}{instead}", EDIT)
     if model.closes <= today:
-        return wrong(what, f"{model.id}, the default, takes no new tuning since {model.closes}{instead}", edit)
+        return wrong(what, f"{model.id}, the default, takes no new tuning since {model.closes}{instead}", EDIT)
     if model.retires - today <= SOON:
         return ok(
-            what, f"{model.id} takes new tuning until {model.closes}, and retires on {model.retires}{instead}", edit
+            what, f"{model.id} takes new tuning until {model.closes}, and retires on {model.retires}{instead}", EDIT
         )
     return ok(what, f"{model.id}, until {model.closes}")

@@ -6,10 +6,10 @@ from enum import StrEnum
 
 from dropforge.domain.errors import DropforgeError, Exhausted, NotPermitted
 from dropforge.domain.text import printable, shortened
+from dropforge.settings import Settings
 
-# What makes whatever is missing: of the laptop's stack, of the cloud's deployment.
-RESTART = "dropforge local down && dropforge local up --detach"
-APPLY = "terraform -chdir=deploy/terraform/environments/production apply"
+RESTART = "dropforge local down && dropforge local up --detach"  # makes whatever a laptop's stack lacks
+EDIT = "${EDITOR:-vi} ${DROPFORGE_CONFIG:-dropforge.yaml}"
 _LONGEST = 300
 
 
@@ -59,6 +59,18 @@ def unknown(what: str, says: str, do: str) -> Diagnosis:
 def skipped(what: str, says: str = "servers on this machine stand in for Google's") -> Diagnosis:
     """It does not apply here."""
     return Diagnosis(State.SKIPPED, what, says)
+
+
+def mends(settings: Settings, cloud: str = "") -> str:
+    """What makes whatever is missing: of a laptop's stack anew, else this command; without one, Terraform."""
+    if settings.has_stand_ins:
+        return RESTART
+    return cloud or f"terraform -chdir=deploy/terraform/environments/ENVIRONMENT apply -var project={settings.project}"
+
+
+def shows(settings: Settings, cloud: str) -> str:
+    """What shows more: of a laptop's stack its status, else this command."""
+    return "dropforge local status" if settings.has_stand_ins else cloud
 
 
 def looked(what: str, look: Callable[[], Iterable[Diagnosis]], *, role: str, do: str) -> Iterator[Diagnosis]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from dropforge import bootstrap
 from dropforge.doctor.buckets import buckets
-from dropforge.doctor.diagnosis import Diagnosis, State, skipped, unknown, wrong
+from dropforge.doctor.diagnosis import Diagnosis, State, shows, skipped, unknown, wrong
 from dropforge.doctor.encryption import encryption
 from dropforge.doctor.messages import letters, messages
 from dropforge.doctor.project import LOGIN, credentials, identities, services
@@ -106,4 +106,4 @@ class _Taken:
 
 
 def _again(ports: bootstrap.Ports) -> str:
-    return "dropforge local status" if ports.settings.has_stand_ins else "dropforge doctor"
+    return shows(ports.settings, "dropforge doctor")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 
 from dropforge.deadletters import SetAside
-from dropforge.doctor.diagnosis import APPLY, RESTART, Diagnosis, looked, ok, skipped, wrong
+from dropforge.doctor.diagnosis import Diagnosis, looked, mends, ok, shows, skipped, wrong
 from dropforge.doctor.facts import GivenUp, Subscription, Wiring
 from dropforge.domain.messages import counted
 from dropforge.domain.topology import TAKES, TOPICS, VALIDATE, dead_letters
@@ -18,11 +18,7 @@ _ROLE = "roles/pubsub.viewer"
 
 def messages(*, settings: Settings, wiring: Wiring) -> Iterator[Diagnosis]:
     """Topics, the functions' subscriptions, and where dead letters are kept."""
-    show = (
-        "dropforge local status"
-        if settings.has_stand_ins
-        else f"gcloud pubsub topics list --project={settings.project}"
-    )
+    show = shows(settings, f"gcloud pubsub topics list --project={settings.project}")
     yield from looked("topics", partial(_topics, settings, wiring), role=_ROLE, do=show)
     yield from looked("subscriptions", partial(_subscriptions, settings, wiring), role=_ROLE, do=show)
 
@@ -32,11 +28,11 @@ def _topics(settings: Settings, wiring: Wiring) -> Iterator[Diagnosis]:
     wanted = [*TOPICS, *map(dead_letters, TAKES)]
     missing = [topic for topic in wanted if topic not in there]
     if missing == wanted:
-        yield wrong("topics", "not one is there: nothing is deployed", RESTART if settings.has_stand_ins else APPLY)
+        yield wrong("topics", "not one is there: nothing is deployed", mends(settings))
         return
     for topic in missing:
         make = f"gcloud pubsub topics create {topic} --project={settings.project}"
-        yield wrong(f"topic {topic}", "is not there", RESTART if settings.has_stand_ins else make)
+        yield wrong(f"topic {topic}", "is not there", mends(settings, make))
     if not missing:
         yield ok("topics", f"all {len(wanted)} are there")
 
@@ -61,7 +57,7 @@ def _subscriptions(settings: Settings, wiring: Wiring) -> Iterator[Diagnosis]:
     elif any(each.push and belongs(each, VALIDATE) for each in there):
         yield ok(VALIDATE, "new objects are delivered to it")
     else:
-        yield wrong(VALIDATE, "nothing delivers new objects to it", APPLY)
+        yield wrong(VALIDATE, "nothing delivers new objects to it", mends(settings))
 
 
 def _of(settings: Settings, there: Iterable[Subscription], function: str, topic: str) -> Iterator[Diagnosis]:
@@ -71,7 +67,7 @@ def _of(settings: Settings, there: Iterable[Subscription], function: str, topic:
         yield from _well_kept(settings, found, dead_letters(function))
         return
     says = "nothing delivers this topic to it"
-    yield wrong(f"{function} on {topic}", says, RESTART if settings.has_stand_ins else APPLY)
+    yield wrong(f"{function} on {topic}", says, mends(settings))
 
 
 def belongs(subscription: Subscription, function: str) -> bool:
@@ -96,7 +92,7 @@ def _well_kept(settings: Settings, found: Subscription, dead: str) -> Iterator[D
         flags = " ".join(flag for _, flag in wants)
         mend = f"gcloud pubsub subscriptions update {found.name} --project={settings.project} {flags}"
         says = ", ".join(what for what, _ in wants)
-        yield wrong(f"subscription {found.name}", says, RESTART if settings.has_stand_ins else mend)
+        yield wrong(f"subscription {found.name}", says, mends(settings, mend))
 
 
 def _keeping(settings: Settings, there: Iterable[Subscription], function: str) -> Iterator[Diagnosis]:
@@ -109,19 +105,15 @@ def _keeping(settings: Settings, there: Iterable[Subscription], function: str) -
             f"gcloud pubsub subscriptions create {name} --topic={name} {where} "
             "--expiration-period=never --message-retention-duration=31d"
         )
-        yield wrong(
-            f"subscription {name}", "is not there: dead letters get lost", RESTART if settings.has_stand_ins else make
-        )
+        yield wrong(f"subscription {name}", "is not there: dead letters get lost", mends(settings, make))
     elif all(each.expires for each in found):
         mend = f"gcloud pubsub subscriptions update {found[0].name} {where} --expiration-period=never"
-        yield wrong(
-            f"subscription {found[0].name}", "is deleted when idle", RESTART if settings.has_stand_ins else mend
-        )
+        yield wrong(f"subscription {found[0].name}", "is deleted when idle", mends(settings, mend))
 
 
 def letters(*, settings: Settings, state: ObjectStore, undelivered: GivenUp) -> Iterator[Diagnosis]:
     """What nobody could handle."""
-    show = "dropforge local status" if settings.has_stand_ins else "dropforge dlq list"
+    show = shows(settings, "dropforge dlq list")
     yield from looked("set aside", partial(_aside, state), role="roles/storage.objectViewer", do=show)
     yield from looked("given up", partial(_given_up, undelivered), role="roles/pubsub.subscriber", do=show)
 

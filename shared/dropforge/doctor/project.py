@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from functools import partial
 
-from dropforge.doctor.diagnosis import Diagnosis, looked, ok, skipped, unknown, wrong
+from dropforge.doctor.diagnosis import EDIT, Diagnosis, looked, ok, skipped, unknown, wrong
 from dropforge.doctor.facts import Policy, Project
 from dropforge.domain.errors import DropforgeError, Missing
 from dropforge.domain.text import printable, shortened
@@ -131,9 +131,7 @@ def _acting(project: Project, account: str) -> Iterator[Diagnosis]:
     try:
         may = project.may_act_as(account)
     except Missing:
-        yield wrong(
-            what, f"{account} is not there: jobs run as it", "${EDITOR:-vi} ${DROPFORGE_CONFIG:-dropforge.yaml}"
-        )
+        yield wrong(what, f"{account} is not there: jobs run as it", EDIT)
         return
     caller = project.caller()
     if may:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
 
-from dropforge.doctor.diagnosis import Diagnosis, looked, ok, unknown, wrong
+from dropforge.doctor.diagnosis import Diagnosis, looked, ok, shows, unknown, wrong
 from dropforge.doctor.facts import Wiring
 from dropforge.domain.text import as_span
 from dropforge.domain.topology import PERIODS, late_after
@@ -14,7 +14,7 @@ from dropforge.settings import Settings
 
 
 def schedules(*, settings: Settings, ledger: Ledger, wiring: Wiring, clock: Clock) -> Iterator[Diagnosis]:
-    """See the module."""
+    """Whether each worker has finished a tick recently enough."""
     look = partial(_ticks, settings, ledger, wiring, clock)
     yield from looked("ticks", look, role="roles/storage.objectViewer", do=_show(settings))
 
@@ -43,6 +43,4 @@ def _made(settings: Settings, wiring: Wiring, now: datetime) -> datetime:
 
 
 def _show(settings: Settings) -> str:
-    if settings.has_stand_ins:
-        return "dropforge local status"
-    return f"gcloud scheduler jobs list --location={settings.location} --project={settings.project}"
+    return shows(settings, f"gcloud scheduler jobs list --location={settings.location} --project={settings.project}")

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from dropforge.doctor.diagnosis import Diagnosis, looked, ok, skipped, wrong
+from dropforge.doctor.diagnosis import Diagnosis, looked, ok, shows, skipped, wrong
 from dropforge.domain.message import Message, Tone
 from dropforge.domain.text import printable
 from dropforge.ports import Notifier
@@ -114,4 +114,4 @@ def _hello(settings: Settings) -> Message:
 
 
 def _mend(settings: Settings) -> str:
-    return "dropforge local status" if settings.has_stand_ins else _SET if settings.slack_token else _SET_URL
+    return shows(settings, _SET if settings.slack_token else _SET_URL)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import fields
 
-from dropforge.doctor.diagnosis import Diagnosis, ok
+from dropforge.doctor.diagnosis import EDIT, Diagnosis, ok
 from dropforge.domain.plan import figure
 from dropforge.settings import Settings
 
@@ -19,5 +19,5 @@ def spending(*, settings: Settings) -> Iterator[Diagnosis]:
         yield ok(
             "caps",
             "none: every drop is tuned at once, whatever it costs; `caps: {jobs_in_flight: 2}` would be one",
-            "${EDITOR:-vi} ${DROPFORGE_CONFIG:-dropforge.yaml}",
+            EDIT,
         )

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dropforge.doctor.diagnosis import Diagnosis, looked, ok, skipped, unknown, wrong
+from dropforge.doctor.diagnosis import Diagnosis, looked, ok, shows, skipped, unknown, wrong
 from dropforge.doctor.facts import Project, Quota
 from dropforge.doctor.project import YOU, lacking
 from dropforge.ports import ModelHost, Tuner
@@ -24,12 +24,8 @@ _TRAINING, _SERVING = "restricted image training nvidia {} gpus", "custom model 
 
 
 def vertex(*, settings: Settings, tuner: Tuner, host: ModelHost, project: Project | None) -> Iterator[Diagnosis]:
-    """See the module."""
-    show = (
-        "dropforge local status"
-        if settings.has_stand_ins
-        else f"gcloud ai endpoints list --region={settings.location} --project={settings.project}"
-    )
+    """Whether jobs and endpoints can be listed, the caller may make them, and the quotas suffice."""
+    show = shows(settings, f"gcloud ai endpoints list --region={settings.location} --project={settings.project}")
     yield from looked("jobs", partial(_jobs, settings, tuner), role=_ROLE, do=show)
     yield from looked("endpoints", partial(_endpoints, settings, host), role=_ROLE, do=show)
     if project is None:

@@ -19,11 +19,12 @@ from dropforge.domain.events import EVERY_TYPE
 from dropforge.domain.topology import PUBLIC
 from dropforge.reports import asyncapi
 from dropforge.reports.examples import examples
+from dropforge.reports.pages import anew
 from dropforge.reports.schemas import content, described, is_required, schema, short, summary, values
 
 PAGE = "events.md"
 FOLDER = "events"
-_BEGIN = "<!-- The rest is made from the types: python -m dropforge.reports.contract docs -->\n"
+_MARK = "<!-- The rest is made from the types: python -m dropforge.reports.contract docs -->\n"
 _WORDS: Mapping[Any, str] = MappingProxyType(
     {
         str: "text",
@@ -49,8 +50,7 @@ def documents() -> dict[str, str]:
 
 def page(written: str) -> str:
     """The page with its tables made anew."""
-    before, _, _ = written.partition(_BEGIN)
-    return "\n".join([f"{before}{_BEGIN}", *_tables()])
+    return anew(written, _MARK, _tables())
 
 
 def _as_delivered(event: Event) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from dropforge_local.stack.folder import StackFolder
 from dropforge_local.stack.topology import Function, Topology
 
 # Handlers mostly wait for other servers, so one process can hold many of them.
-_FUNCTION_THREADS = 32
+_FUNCTION_THREADS = 64
 
 _JOB_EVENTS = "pipeline-job-events"  # the topic that a log sink fills, where the topology has it
 

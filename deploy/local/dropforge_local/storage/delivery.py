@@ -18,7 +18,7 @@ from dropforge_local.storage.posting import post
 
 log = logging.getLogger(__name__)
 
-_IN_FLIGHT = 32
+_IN_FLIGHT = 64
 _GIVE_UP_SECONDS = 24 * 3600
 _ANSWER_SECONDS = 600  # longer than an event-driven function may run
 

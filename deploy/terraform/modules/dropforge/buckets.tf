@@ -1,6 +1,6 @@
 locals {
   # The state bucket's folders whose objects come and go. Not among them: ledger/, aliases/, aside/ and discarded/, of which no
-  # version is ever deleted by itself, and runs/, which has a rule of its own.
+  # version is ever deleted by itself, and runs/, which expires only where keep_runs_days is set.
   passing = ["active/", "bookmarks/", "budget.json", "claims/", "doctor/", "intake/", "past/", "retiring/", "said/", "ticks/"]
 }
 

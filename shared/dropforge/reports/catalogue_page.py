@@ -1,6 +1,6 @@
 """The facts in `docs/catalogue.md`, made from the catalogue; what stands before them there is written by hand.
 
-`python -m dropforge.reports.catalogue docs/catalogue.md` makes them anew.
+`python -m dropforge.reports.catalogue_page docs/catalogue.md` makes them anew.
 """
 
 import sys
@@ -21,15 +21,15 @@ from dropforge.domain.catalogue import (
     TRAIN_STEPS,
 )
 from dropforge.domain.text import as_words
+from dropforge.reports.pages import anew
 
-_BEGIN = "<!-- The rest is made from the catalogue: python -m dropforge.reports.catalogue docs/catalogue.md -->\n"
+_MARK = "<!-- The rest is made from the catalogue: python -m dropforge.reports.catalogue_page docs/catalogue.md -->\n"
 Row = Sequence[object]
 
 
 def page(written: str) -> str:
     """The page with its facts made anew."""
-    before, _, _ = written.partition(_BEGIN)
-    return "\n".join([f"{before}{_BEGIN}", *_facts()])
+    return anew(written, _MARK, _facts())
 
 
 def _facts() -> Iterator[str]:

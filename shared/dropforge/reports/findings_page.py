@@ -1,6 +1,6 @@
 """The rules in `docs/findings.md`, made from `rules.toml`; what stands before them there is written by hand.
 
-`python -m dropforge.reports.page docs/findings.md` makes them anew.
+`python -m dropforge.reports.findings_page docs/findings.md` makes them anew.
 """
 
 import sys
@@ -9,15 +9,15 @@ from itertools import groupby
 from pathlib import Path
 
 from dropforge.domain.rules import RULES, Rule
+from dropforge.reports.pages import anew
 
-_BEGIN = "<!-- The rest is made from rules.toml: python -m dropforge.reports.page docs/findings.md -->\n"
+_MARK = "<!-- The rest is made from rules.toml: python -m dropforge.reports.findings_page docs/findings.md -->\n"
 _LANGUAGES = {"Records": "jsonl", "Labels": "tsv", "Quality": "jsonl", "Configuration": "yaml"}
 
 
 def page(written: str) -> str:
     """The page with its rules made anew."""
-    before, _, _ = written.partition(_BEGIN)
-    return "\n".join([f"{before}{_BEGIN}", *_rules()])
+    return anew(written, _MARK, _rules())
 
 
 def _rules() -> Iterator[str]:
