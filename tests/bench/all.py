@@ -54,13 +54,14 @@ def parts() -> list[Part]:
     engines = [name for name, engine in ENGINES.items() if all(map(_is_installed, engine.needs))]
     return [
         Part("operations", 10),
-        Part("lists", 60, ["--runs", "1000", "10000"]),
-        Part("cold_start", 80, ["--repeats", "3"]),
-        Part("servers", 120, ["--repeats", "3", "--objects", "200"]),
-        Part("sweeping", 130, ["--repeats", "3"]),
-        Part("burst", 90, ["--folders", "300"]),
-        Part("latency", 210, ["--folders", "10"]),
-        Part("validate", 200, ["--repeats", "2", "--engines", ",".join(engines)]),
+        Part("lists", 50, ["--runs", "1000", "10000"]),
+        Part("cold_start", 60, ["--repeats", "3"]),
+        Part("servers", 100, ["--repeats", "3", "--objects", "200"]),
+        Part("sweeping", 110, ["--repeats", "3"]),
+        Part("burst", 150),
+        Part("latency", 150, ["--folders", "15"]),
+        Part("validate", 260, ["--repeats", "3", "--engines", ",".join(engines)]),
+        Part("goals", 10),
     ]
 
 

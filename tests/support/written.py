@@ -6,6 +6,11 @@ from pathlib import Path
 _BEGIN, _END = "<!-- begin: {} -->\n", "<!-- end: {} -->\n"
 
 
+def between(text: str, name: str) -> str:
+    """What stands between a document's marks of this name; nothing where it has none."""
+    return text.partition(_BEGIN.format(name))[2].partition(_END.format(name))[0]
+
+
 def write(document: Path, name: str, lines: Sequence[str]) -> None:
     """Replace what stands between a document's marks of this name."""
     text = document.read_text("utf-8")

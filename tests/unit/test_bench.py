@@ -4,6 +4,7 @@ import importlib
 from pathlib import Path
 
 import pytest
+from support.written import between
 
 BENCH = Path(__file__).parents[1] / "bench"
 QUARTER_OF_AN_HOUR = 900
@@ -44,3 +45,17 @@ def test_one_that_fails_is_told_from_one_that_does_not(bench, tmp_path, monkeypa
     (tmp_path / "quick.py").write_text(f"raise SystemExit({status})")
     monkeypatch.setattr(bench, "_HERE", tmp_path)
     assert bench.measured(bench.Part("quick", 30), [], patience=1) == why
+
+
+def test_what_was_aimed_at_stands_beside_what_the_page_measured(bench, monkeypatch):
+    goals = importlib.import_module("bench.goals")
+    page = (BENCH.parents[1] / "docs/performance.md").read_text("utf-8")
+    assert between(page, "goals").strip().splitlines() == goals.lines(page)
+
+
+def test_a_figure_is_found_by_its_row_and_column(bench):
+    number_in = importlib.import_module("bench.goals").number_in
+    tables = "| a | b |\n| - | -: |\n| x | 1 |\n\n| a | c |\n| - | -: |\n| x | 2,500 (1-9) |\n"
+    assert number_in(tables, ("x",), "c") == 2_500
+    with pytest.raises(LookupError, match="no cell"):
+        number_in(tables, ("y",), "c")

@@ -89,7 +89,7 @@ def _introduction(results: Results) -> str:
         'start to its end; "after imports" is what the check itself takes. MB are 1,000,000 bytes, MiB 1,048,576. The '
         "files are in the page cache."
     )
-    return f"""# What a check costs
+    return f"""## What a check costs
 
 {fill(what, _WIDTH)}
 
@@ -136,7 +136,7 @@ def _clean(results: Results) -> str:
             if one.trials
         ],
     )
-    return "\n\n".join([f"## A clean dataset of {_mb(results.size)} MB", cost, time_and_memory, *_asides(results)])
+    return "\n\n".join([f"### A clean dataset of {_mb(results.size)} MB", cost, time_and_memory, *_asides(results)])
 
 
 def _asides(results: Results) -> list[str]:
@@ -189,7 +189,7 @@ def _kinds(results: Results) -> str:
     heads = ("fault", "planted", *(one.engine.name for one in shown))
     return "\n\n".join(
         [
-            "## Faults named by file and line",
+            "### Faults named by file and line",
             table(heads, [*rows, all_of_them, false]),
             _legend(shown),
             *(f"{one.engine.title}: the same lines as on one core." for one in like_ours),
@@ -222,7 +222,7 @@ def _raised(results: Results) -> str:
         if one.trials
     ]
     heads = ("engine", "CPU s", "MB per CPU s", "wall s", "peak MiB")
-    return f"""## With raised limits: {RAISED_QUERIES:,} queries
+    return f"""### With raised limits: {RAISED_QUERIES:,} queries
 
 The same documents and as many labels ({_mb(results.raised_size)} MB); `most_queries: {RAISED_QUERIES}` in the operator's file.
 
@@ -241,7 +241,7 @@ def _hostile(results: Results) -> str:
             told = len(one.trials[0].named)
             rows.append((title, _mb(size), _spread(work), ratio, _mib(one.spread("peak").median), f"{told:,}"))
     heads = ("dataset", "MB", "CPU s after imports", "to the half", "peak MiB", "lines named")
-    return f"""## Hostile datasets
+    return f"""### Hostile datasets
 
 Dropforge on one core, with limits that let all of it be read. Each dataset at two sizes: time is linear where twice as much
 takes twice as long. A report keeps at most 1,000 findings, whatever there is, and counts the others.
@@ -249,7 +249,7 @@ takes twice as long. A report keeps at most 1,000 findings, whatever there is, a
 {table(heads, rows)}"""
 
 
-_NOTES = """## Notes
+_NOTES = """### Notes
 
 - An engine named after a tool makes the checks that the tool offers: ids and texts that are missing, empty or no text;
   ids and texts that stand twice; labels that name nothing; bad scores; pairs that stand twice. Where its reader refuses a
