@@ -1,11 +1,13 @@
 """Filters, lists and templates of the local Vertex AI."""
 
+import msgspec
 import pytest
 from support.vertex import TEMPLATES
 
 from dropforge_local.vertex.errors import ApiError
 from dropforge_local.vertex.filters import compile_filter
 from dropforge_local.vertex.listing import ListRequest, page
+from dropforge_local.vertex.state import State
 from dropforge_local.vertex.templates import resolve
 
 JOB = {
@@ -75,25 +77,58 @@ def test_text_that_is_no_filter_is_refused(text):
 
 
 def resources(count):
-    return [{"name": f"r{number}", "displayName": f"{number % 3}"} for number in range(count)]
+    return [{"name": f"jobs/r{number}", "displayName": f"{number % 3}"} for number in range(count)]
 
 
-def test_a_resource_that_arrives_between_pages_repeats_nothing():
-    first, token = page(resources(5), ListRequest(page_size=2))
-    second, _ = page([{"name": "new"}, *resources(5)], ListRequest(page_size=2, page_token=token))
-    assert [one["name"] for one in first + second] == ["r0", "r1", "r2", "r3"]
+@pytest.fixture
+def state(tmp_path):
+    state = State(tmp_path)
+    yield state
+    state.close()
 
 
-def test_a_page_goes_on_when_its_last_resource_is_gone():
-    _, token = page(resources(5), ListRequest(page_size=2))
-    rest, end = page([one for one in resources(5) if one["name"] != "r1"], ListRequest(page_token=token))
-    assert rest[-1]["name"] == "r4"
+@pytest.fixture
+def jobs(state):
+    """Five jobs, of which `r0` is the newest."""
+    for one in reversed(resources(5)):
+        state.insert(one["name"], one)
+    return state.members("jobs")
+
+
+def names(shown):
+    return [one["name"].rpartition("/")[2] for one in shown]
+
+
+def test_a_resource_that_arrives_between_pages_repeats_nothing(state, jobs):
+    first, token = page(jobs, ListRequest(page_size=2))
+    state.insert("jobs/new", {"name": "jobs/new"})
+    second, _ = page(jobs, ListRequest(page_size=2, page_token=token))
+    assert names(first + second) == ["r0", "r1", "r2", "r3"]
+
+
+def test_a_page_goes_on_when_its_last_resource_is_gone(state, jobs):
+    _, token = page(jobs, ListRequest(page_size=2))
+    state.delete("jobs/r1")
+    rest, end = page(jobs, ListRequest(page_token=token))
+    assert names(rest)[-1] == "r4"
     assert end == ""
 
 
-def test_several_orders_apply_in_turn():
-    ordered, _ = page(resources(6), ListRequest(order_by="display_name desc, create_time"))
-    assert [one["name"] for one in ordered] == ["r2", "r5", "r1", "r4", "r0", "r3"]
+def test_a_page_reads_no_more_than_it_shows(jobs, monkeypatch):
+    read = []
+    monkeypatch.setattr(
+        "dropforge_local.vertex.state._read", lambda text: read.append(text) or msgspec.json.decode(text)
+    )
+    _, token = page(jobs, ListRequest(page_size=1))
+    read.clear()
+    second, _ = page(jobs, ListRequest(page_size=1, page_token=token))
+    assert names(second) == ["r1"]
+    assert len(read) == 2  # and whether there is more
+
+
+def test_several_orders_apply_in_turn(jobs):
+    ordered, _ = page(jobs, ListRequest(order_by="display_name desc, create_time"))
+    assert names(ordered) == ["r2", "r1", "r4", "r0", "r3"]
 
 
 @pytest.mark.parametrize(
@@ -103,12 +138,17 @@ def test_several_orders_apply_in_turn():
         ListRequest(order_by="color"),
         ListRequest(order_by="create_time sideways"),
         ListRequest(page_token="mine"),
-        ListRequest(page_token=page(resources(3), ListRequest(page_size=1))[1], filter='state="x"'),
     ],
 )
-def test_a_list_request_that_is_wrong_is_refused(request_):
+def test_a_list_request_that_is_wrong_is_refused(jobs, request_):
     with pytest.raises(ApiError):
-        page(resources(3), request_)
+        page(jobs, request_)
+
+
+def test_a_page_of_another_list_is_refused(jobs):
+    _, token = page(jobs, ListRequest(page_size=1))
+    with pytest.raises(ApiError, match="belongs to a list with another filter"):
+        page(jobs, ListRequest(page_token=token, filter='state="x"'))
 
 
 @pytest.mark.parametrize("version", ["v1.1.3", "v1.1.4"])

@@ -148,7 +148,7 @@ class _Demonstration:
         """What Slack got, read from the local receiver."""
         address = self.record.variables["DROPFORGE_SLACK_URL"].partition("/services/")[0]
         deadline = time.monotonic() + 15
-        wanted = sum(1 for _ in self.heard)
+        wanted = len(self.heard)
         while True:
             messages = requests.get(f"{address}/_local/messages", timeout=10).json()
             if len(messages) >= wanted or time.monotonic() > deadline:

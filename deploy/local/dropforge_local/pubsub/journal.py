@@ -100,7 +100,7 @@ class Journal:
         self._changed.set()
 
     async def committed(self) -> None:
-        """Return when everything that was told before is on disk."""
+        """Return when what the caller has just told is on disk; to be called before the next await."""
         if self._batch:
             await self._batch.done.wait()
 

@@ -8,10 +8,10 @@ import h11
 
 from dropforge_local.faults.deliveries import deliver
 from dropforge_local.faults.state import Faults
+from dropforge_local.http_client import HttpClient, Unreachable
 from dropforge_local.pubsub.backlog import Backlog
 from dropforge_local.pubsub.envelopes import seal
 from dropforge_local.pubsub.errors import PubsubError
-from dropforge_local.pubsub.http_client import HttpClient, Unreachable
 from dropforge_local.pubsub.queues import Entry
 from dropforge_local.pubsub.state import State
 
@@ -19,6 +19,7 @@ _log = logging.getLogger(__name__)
 
 _IN_FLIGHT = 64
 # Source: https://cloud.google.com/pubsub/docs/push#receive_push
+_HEADERS = {"user-agent": "CloudPubSub-Google", "from": "noreply@google.com"}
 _ACKNOWLEDGING = frozenset({102, 200, 201, 202, 204})
 
 PUSH = "push"
@@ -34,7 +35,7 @@ class Pushers:
     def __init__(self, state: State, faults: Faults) -> None:
         self._state = state
         self._faults = faults
-        self._client = HttpClient()
+        self._client = HttpClient(_HEADERS)
         self._running: dict[Backlog, asyncio.Task[None]] = {}
 
     def start(self) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dropforge.domain.topology import JOBS_LOG
 from dropforge_local.serving import HOST
 from dropforge_local.stack.environment import PROJECT, bucket_name, environment, url
 from dropforge_local.stack.errors import StackError
@@ -13,8 +14,6 @@ from dropforge_local.stack.topology import Function, Topology
 
 # Handlers mostly wait for other servers, so one process can hold many of them.
 _FUNCTION_THREADS = 64
-
-_JOB_EVENTS = "pipeline-job-events"  # the topic that a log sink fills, where the topology has it
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,7 @@ def _storage(
 
 
 def _vertex(topology: Topology, ports: Mapping[str, int], folder: StackFolder, variables: Mapping[str, str]) -> Program:
-    events = ("--job-events", f"projects/{PROJECT}/topics/{_JOB_EVENTS}") if _JOB_EVENTS in topology.topics else ()
+    events = ("--job-events", f"projects/{PROJECT}/topics/{JOBS_LOG}") if JOBS_LOG in topology.topics else ()
     return Program(
         "vertex",
         "dropforge_local.vertex.server",

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 from urllib.parse import quote, urlencode
 
+from dropforge.domain.topology import dead_letters
 from dropforge_local.serving import HOST
 from dropforge_local.stack.environment import PROJECT
 from dropforge_local.stack.errors import StackError
@@ -50,11 +51,6 @@ def wire(topology: Topology, *, rest_port: int, urls: Mapping[str, str]) -> None
         name = existing["name"].rpartition("/")[2]
         if existing.get("pushConfig", {}).get("attributes") == EVENTARC and name not in subscriptions:
             pubsub.delete(f"subscriptions/{name}")
-
-
-def dead_letters(function: str) -> str:
-    """The topic, and the pull subscription on it, that keep what a function failed to take."""
-    return f"dead-{function}"
 
 
 def _push_subscriptions(topology: Topology, urls: Mapping[str, str]) -> dict[str, dict[str, Any]]:

@@ -7,14 +7,13 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass
-from functools import partial
 
 from dropforge_local.faults.deliveries import deliver
 from dropforge_local.faults.state import Faults
+from dropforge_local.http_client import HttpClient
 from dropforge_local.storage import cloud_event
 from dropforge_local.storage.methods import NOTIFICATION
 from dropforge_local.storage.outbox import Outbox
-from dropforge_local.storage.posting import post
 
 log = logging.getLogger(__name__)
 
@@ -51,15 +50,19 @@ class Courier:
         self._base_url = base_url
         self._backoff = backoff
         self._faults = faults
+        self._client = HttpClient()
         self._slots = asyncio.Semaphore(_IN_FLIGHT)
 
     async def run(self) -> None:
         """Deliver until cancelled. What is in flight then is delivered again by the next to run."""
-        async with asyncio.TaskGroup() as deliveries:
-            self._outbox.listen(lambda added: deliveries.create_task(self._deliver(added)))
-            for owed in self._outbox.pending():
-                deliveries.create_task(self._deliver(owed))
-            await asyncio.Event().wait()
+        try:
+            async with asyncio.TaskGroup() as deliveries:
+                self._outbox.listen(lambda added: deliveries.create_task(self._deliver(added)))
+                for owed in self._outbox.pending():
+                    deliveries.create_task(self._deliver(owed))
+                await asyncio.Event().wait()
+        finally:
+            self._client.close()
 
     async def _deliver(self, owed: int) -> None:
         attempt = 1
@@ -84,14 +87,14 @@ class Courier:
             log.warning("Notification %d is dropped: its bucket is gone, or nobody took it for 24 hours.", owed)
             self._outbox.settle(owed, delivered=False)
             return
-        send = partial(
-            post,
-            notification.url,
-            cloud_event.headers(notification),
-            cloud_event.body(notification, self._base_url),
-            seconds=_ANSWER_SECONDS,
-        )
+        url, headers = notification.url, cloud_event.headers(notification)
+        body = cloud_event.body(notification, self._base_url)
+
+        async def send() -> int:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                return await self._client.post(url, headers, body)
+
         status = await deliver(self._faults.take_delivery(NOTIFICATION), send)
         if not 200 <= status < 300:
-            raise NotTakenError(f"{notification.url} answered {status}")
+            raise NotTakenError(f"{url} answered {status}")
         self._outbox.settle(owed, delivered=True)

@@ -6,7 +6,7 @@ import time
 from dropforge_local.vertex.errors import ApiError, Status, invalid, not_found, not_now
 from dropforge_local.vertex.models import Models
 from dropforge_local.vertex.operations import EMPTY, TYPES, Operations, new_id
-from dropforge_local.vertex.state import Resource, State, timestamp
+from dropforge_local.vertex.state import Members, Resource, State, timestamp
 
 # Rules of `endpointId` and `DeployedModel.id`: the comments of google.cloud.aiplatform.v1.CreateEndpointRequest and DeployedModel.
 ENDPOINT_ID = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?|[1-9][0-9]{0,8}")
@@ -56,7 +56,7 @@ class Endpoints:
             raise not_found(f"Endpoint {name}")
         return endpoint
 
-    def in_location(self, location: str) -> list[Resource]:
+    def in_location(self, location: str) -> Members:
         """The endpoints of a location, newest first."""
         return self._state.members(f"{location}/endpoints")
 

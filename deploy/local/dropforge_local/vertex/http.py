@@ -11,7 +11,7 @@ from dropforge_local.vertex.errors import ApiError, Status, invalid
 from dropforge_local.vertex.filters import camel
 from dropforge_local.vertex.listing import ListRequest, page
 from dropforge_local.vertex.service import Vertex
-from dropforge_local.vertex.state import Resource
+from dropforge_local.vertex.state import Members, Resource
 
 
 def vertex_of(request: Request) -> Vertex:
@@ -43,7 +43,7 @@ def shown(request: Request, resource: Resource, message: Any) -> JSONResponse:  
     return JSONResponse(wire.render(resource, message, integer_enums=_integer_enums(request)))
 
 
-def listed(request: Request, resources: list[Resource], message: Any) -> JSONResponse:  # noqa: ANN401 - see wire.parse
+def listed(request: Request, members: Members, message: Any) -> JSONResponse:  # noqa: ANN401 - see wire.parse
     """A page of a collection as the answer; with a read mask, only of the fields that it names."""
     size = query_of(request, "pageSize") or "0"
     if not size.removeprefix("-").isdecimal():
@@ -54,7 +54,7 @@ def listed(request: Request, resources: list[Resource], message: Any) -> JSONRes
         page_size=int(size),
         page_token=query_of(request, "pageToken"),
     )
-    resources, token = page(resources, wanted)
+    resources, token = page(members, wanted)
     if fields := {camel(path.partition(".")[0].strip()) for path in query_of(request, "readMask").split(",") if path}:
         resources = [{key: value for key, value in one.items() if key in fields} for one in resources]
     collection, integer_enums = name_of(request).rpartition("/")[2], _integer_enums(request)

@@ -4,10 +4,11 @@ import base64
 import hashlib
 import json
 from dataclasses import dataclass
+from itertools import islice
 
 from dropforge_local.vertex.errors import invalid
 from dropforge_local.vertex.filters import camel, compile_filter
-from dropforge_local.vertex.state import Resource
+from dropforge_local.vertex.state import Members, Resource
 
 DEFAULT_PAGE = 100
 MAX_PAGE = 1000
@@ -24,10 +25,11 @@ class ListRequest:
     page_token: str = ""
 
 
-def page(resources: list[Resource], request: ListRequest) -> tuple[list[Resource], str]:
-    """One page, and the token of the next (empty on the last). Resources come newest first, which is the default order.
+def page(members: Members, request: ListRequest) -> tuple[list[Resource], str]:
+    """One page, and the token of the next (empty on the last). Members come newest first, which is the default order.
 
-    A token continues after the resource that ended its page, so resources that arrive meanwhile repeat nothing.
+    A token continues after the resource that ended its page, so resources that arrive meanwhile repeat nothing; in the
+    default order no more is read than the page needs.
 
     Raises:
         ApiError: INVALID_ARGUMENT for a filter, an order or a token that is none, or is not this list's.
@@ -35,12 +37,17 @@ def page(resources: list[Resource], request: ListRequest) -> tuple[list[Resource
     if request.page_size < 0:
         raise invalid(f"page_size {request.page_size} must not be negative.")
     wanted = compile_filter(request.filter)
-    chosen = _ordered([resource for resource in resources if wanted(resource)], request.order_by)
-    start = _start(chosen, request) if request.page_token else 0
+    last, position = _place(request) if request.page_token else ("", 0)
+    older = None if request.order_by else members.behind(last) if last else iter(members)
+    if older is None:  # in another order, or what ended the page before is gone
+        chosen = _ordered(list(filter(wanted, members)), request.order_by)
+        following = iter(chosen[_start(chosen, last, position) :])
+    else:
+        following = filter(wanted, older)
     size = min(request.page_size or DEFAULT_PAGE, MAX_PAGE)
-    shown = chosen[start : start + size]
-    more = start + size < len(chosen)
-    return shown, _token(request, shown[-1]["name"], start + size) if more else ""
+    shown = list(islice(following, size))
+    more = any(True for _ in following)
+    return shown, _token(request, shown[-1]["name"], position + size) if more else ""
 
 
 def _ordered(resources: list[Resource], order_by: str) -> list[Resource]:
@@ -55,13 +62,18 @@ def _ordered(resources: list[Resource], order_by: str) -> list[Resource]:
     return resources
 
 
-def _start(chosen: list[Resource], request: ListRequest) -> int:
+def _place(request: ListRequest) -> tuple[str, int]:
+    """The name of the resource that ended the page before, and how many had been shown by then."""
     try:
         list_key, last, position = json.loads(base64.urlsafe_b64decode(request.page_token))
     except ValueError as error:
         raise invalid("page_token is not one that this service gave.") from error
     if list_key != _list_key(request):
         raise invalid("page_token belongs to a list with another filter or order.")
+    return last, position
+
+
+def _start(chosen: list[Resource], last: str, position: int) -> int:
     names = [resource["name"] for resource in chosen]
     # When the resource itself is gone its place is the best guess.
     return names.index(last) + 1 if last in names else min(position, len(names))

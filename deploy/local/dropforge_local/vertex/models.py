@@ -9,7 +9,7 @@ from typing import Any
 
 from dropforge_local.vertex.errors import not_found, not_now
 from dropforge_local.vertex.operations import EMPTY, Operations
-from dropforge_local.vertex.state import Resource, State, timestamp
+from dropforge_local.vertex.state import Members, Resource, State, timestamp
 
 VERSION = "1"
 
@@ -80,7 +80,7 @@ class Models:
             raise not_found(f"Model {name}")
         return model
 
-    def in_location(self, location: str) -> list[Resource]:
+    def in_location(self, location: str) -> Members:
         """The models of a location, newest first."""
         return self._state.members(f"{location}/models")
 

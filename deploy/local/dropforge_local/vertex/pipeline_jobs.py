@@ -13,7 +13,7 @@ from dropforge_local.vertex.deadlines import Deadlines
 from dropforge_local.vertex.errors import ApiError, Status, invalid, not_found, not_now
 from dropforge_local.vertex.happenings import CANCELLATION
 from dropforge_local.vertex.operations import EMPTY, Operations, new_id
-from dropforge_local.vertex.state import Resource, State, timestamp
+from dropforge_local.vertex.state import Members, Resource, State, timestamp
 from dropforge_local.vertex.templates import PIPELINE, resolve
 
 # The comment of google.cloud.aiplatform.v1.CreatePipelineJobRequest.pipeline_job_id, with the length the service enforces.
@@ -98,7 +98,7 @@ class PipelineJobs:
             raise not_found(f"The PipelineJob {name}")
         return job
 
-    def in_location(self, location: str) -> list[Resource]:
+    def in_location(self, location: str) -> Members:
         """The jobs of a location, newest first, without their `jobDetail`, as the service lists them."""
         return self._state.members(f"{location}/pipelineJobs", omit="jobDetail")
 

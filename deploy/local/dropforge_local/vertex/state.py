@@ -1,6 +1,7 @@
 """What the server remembers: resources, long-running operations, and notes of its own, in one SQLite file."""
 
 import sqlite3
+import sys
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -107,14 +108,9 @@ class State:
         """Forget a resource."""
         self._db.execute("DELETE FROM resources WHERE name = ?", (name,))
 
-    def members(self, collection: str, *, omit: str = "") -> list[Resource]:
+    def members(self, collection: str, *, omit: str = "") -> "Members":
         """A collection's resources, newest first, without the field `omit`."""
-        rows = self._db.execute(
-            "SELECT CASE ? WHEN '' THEN body ELSE json_remove(body, ?) END FROM resources WHERE collection = ? "
-            "ORDER BY sequence DESC",
-            (omit, f"$.{omit}", collection),
-        )
-        return [_read(body) for (body,) in rows]
+        return Members(self._db, collection, omit)
 
     def named_in_states(self, states: frozenset[str]) -> list[str]:
         """Names of the resources (of every project and location) that are in one of the states, oldest first."""
@@ -177,6 +173,31 @@ class State:
     def finish_operation(self, name: str, body: Resource) -> None:
         """Store an operation's end."""
         self._db.execute("UPDATE operations SET done = 1, body = ? WHERE name = ?", (_text(body), name))
+
+
+class Members:
+    """The resources of a collection, newest first; each is read when it is asked for."""
+
+    def __init__(self, db: sqlite3.Connection, collection: str, omit: str) -> None:
+        self._db = db
+        self._collection = collection
+        self._omit = omit
+
+    def __iter__(self) -> Iterator[Resource]:
+        return self._older_than(sys.maxsize)
+
+    def behind(self, name: str) -> Iterator[Resource] | None:
+        """Those that are older than the one of this name; None where there is none of this name."""
+        row = self._db.execute("SELECT sequence FROM resources WHERE name = ?", (name,)).fetchone()
+        return None if row is None else self._older_than(row[0])
+
+    def _older_than(self, sequence: int) -> Iterator[Resource]:
+        rows = self._db.execute(
+            "SELECT CASE ? WHEN '' THEN body ELSE json_remove(body, ?) END FROM resources "
+            "WHERE collection = ? AND sequence < ? ORDER BY sequence DESC",
+            (self._omit, f"$.{self._omit}", self._collection, sequence),
+        )
+        return (_read(body) for (body,) in rows)
 
 
 class Notes(MutableMapping[str, bytes]):

@@ -137,6 +137,7 @@ class Tuners:
     async def _run_tuner(self, spec: TuningSpec) -> None:
         tuner = await asyncio.create_subprocess_exec(
             sys.executable,
+            "-P",  # as every server is started: what lies in the current folder is no library
             "-m",
             "dropforge_local.vertex.tuning",
             stdin=PIPE,

@@ -1,4 +1,4 @@
-"""A small HTTP/1.1 client for pushing: many requests at once over connections that stay open."""
+"""A small HTTP/1.1 client for telling of events: many requests at once over connections that stay open."""
 
 import asyncio
 import ssl
@@ -12,7 +12,6 @@ import h11
 
 _CHUNK = 65536
 _IDLE_A_SERVER = 64
-_HEADERS = {"user-agent": "CloudPubSub-Google", "from": "noreply@google.com"}
 
 
 class Unreachable(OSError):
@@ -79,9 +78,14 @@ class _Connection:
 
 
 class HttpClient:
-    """Posts to any server and keeps the connections."""
+    """Posts to any server and keeps the connections.
 
-    def __init__(self) -> None:
+    Args:
+        headers: What every request carries, besides its own.
+    """
+
+    def __init__(self, headers: Mapping[str, str] | None = None) -> None:
+        self._headers = headers or {}
         self._idle: defaultdict[_Server, list[_Connection]] = defaultdict(list)
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
@@ -95,7 +99,7 @@ class HttpClient:
         parts = urlsplit(url)
         server = _Server(parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        headers = {"host": parts.netloc, **_HEADERS, **headers, "content-length": str(len(body))}
+        headers = {"host": parts.netloc, **self._headers, **headers, "content-length": str(len(body))}
         while connection := self._take_idle(server):
             # The server may have closed an idle connection just now: that is no answer.
             with suppress(ConnectionError):
