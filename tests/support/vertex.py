@@ -153,9 +153,9 @@ def storage_server(folder: Path) -> StorageServer:
     return StorageServer(folder, "--bucket", BUCKET)
 
 
-def vertex_server(folder: Path, storage_url: str, *arguments: str) -> Server:
+def vertex_server(folder: Path, storage_url: str, *arguments: str, **popen: Any) -> Server:
     options = ("--dir", folder, "--operation-seconds", "0.2", *arguments)
-    return Server("dropforge_local.vertex.server", *options, env={"STORAGE_EMULATOR_HOST": storage_url})
+    return Server("dropforge_local.vertex.server", *options, env={"STORAGE_EMULATOR_HOST": storage_url}, **popen)
 
 
 def bucket(storage_url: str) -> Any:

@@ -275,3 +275,10 @@ def test_the_server_answers_quickly_while_it_tunes(clients):
     assert time.monotonic() - before < 5
     clients.jobs.cancel_pipeline_job(name=job.name)
     clients.finish(job.name)
+
+
+def test_what_lies_in_the_current_folder_is_no_library(storage_url, tmp_path):
+    """Given a stack that was started where somebody keeps a file named like a library, expect jobs to end well."""
+    (tmp_path / "ir_measures.py").write_text("raise SystemExit('not the library')")
+    with running(vertex_server(tmp_path / "vertex", storage_url, cwd=tmp_path)) as server:
+        assert Clients.of(server.url).tune("anywhere").state == PipelineState.PIPELINE_STATE_SUCCEEDED
