@@ -89,7 +89,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("functions", nargs="*", metavar="FUNCTION", help=f"{', '.join(known)}; all by default")
     parser.add_argument("--out", type=Path, default=ROOT / "dist" / "functions", help="where archives are written")
-    parser.add_argument("--config", type=Path, metavar="FILE", help=f"the operator's file, to go along as {CONFIG}")
+    parser.add_argument("--config", type=Path, metavar="FILE", help=f"the operator's file, packed as {CONFIG}")
     asked = parser.parse_args()
     if strangers := sorted(set(asked.functions).difference(known)):
         parser.error(f"no function {', '.join(strangers)}: choose from {', '.join(known)}")
@@ -97,14 +97,26 @@ def main() -> None:
         config = _checked(asked.config) if asked.config else None
         installed = Installed(ROOT)
         staged = [stage(ROOT, name, installed, config) for name in known if name in (asked.functions or known)]
-        asked.out.mkdir(parents=True, exist_ok=True)
-        for each in staged:
-            (asked.out / f"{each.function}.zip").write_bytes(each.content)
+        _write(staged, asked.out)
     except (StagingError, OSError) as error:
         sys.exit(f"nothing is staged: {error}")
     print("\n".join(_table(staged)))
     if config is not None:
         print(f"\nSet DROPFORGE_CONFIG={CONFIG}")
+
+
+def _write(staged: Sequence[Staged], folder: Path) -> None:
+    """Write the archives; none is in its place before there was room for all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    parts = [folder / f"{each.function}.zip.part" for each in staged]
+    try:
+        for each, part in zip(staged, parts, strict=True):
+            part.write_bytes(each.content)
+        for part in parts:
+            part.replace(part.with_suffix(""))
+    finally:
+        for part in parts:
+            part.unlink(missing_ok=True)
 
 
 def _checked(config: Path) -> bytes:

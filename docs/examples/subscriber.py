@@ -62,7 +62,8 @@ def taking(path: Path) -> Callable[[Any], None]:
             return
         message.ack()  # at last: what is lost before it is delivered again
         outcome = "handled" if is_new else "nothing to do"
-        print(f"{message.attributes.get('ce-id')}: {outcome}\n", end="", flush=True)  # in one piece: threads print at once
+        # In one piece: threads print at once.
+        print(f"{message.attributes.get('ce-id')}: {outcome}\n", end="", flush=True)
 
     return take
 

@@ -1,4 +1,4 @@
-"""Trigger: dataset-validated. Publishes tuning-submitted."""
+"""Trigger: dataset-validated. Publishes tuning-submitted; job-complete where nothing can be submitted."""
 
 import functions_framework
 from cloudevents.http import CloudEvent

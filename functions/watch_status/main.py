@@ -1,4 +1,7 @@
-"""Triggers: watch-requests, every minute; pipeline-job-events, when a job ends. Publishes job-complete, model-deployed, notices."""
+"""Triggers: watch-requests, every minute; pipeline-job-events, when a job ends.
+
+Publishes tuning-submitted, job-complete, model-deployed, dataset-validated (another attempt), notices.
+"""
 
 import functions_framework
 from cloudevents.http import CloudEvent

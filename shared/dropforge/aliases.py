@@ -15,8 +15,8 @@ from dropforge.domain.errors import Conflict, Contended, Missing
 from dropforge.domain.facts import Request
 from dropforge.domain.runs import Run
 from dropforge.domain.spaces import Alias, confirmed, moved, without_previous
-from dropforge.ledger import RETIRING
 from dropforge.logs import isolated
+from dropforge.markers import RETIRING
 from dropforge.ports import NEW, ObjectStore
 
 Changed = TypeVar("Changed", Alias, Alias | None)

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from dropforge.domain.validator.check import Inspection
     from dropforge.ledger import Ledger
     from dropforge.orders import Orders
+    from dropforge.outcome import Outcome
     from dropforge.progress import Progress
-    from dropforge.workers.outcome import Outcome
 
 
 BUCKETS = "gs://"

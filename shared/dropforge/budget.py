@@ -15,14 +15,14 @@ from dropforge import wire
 from dropforge.domain.caps import Caps, Over, Reserved, decide
 from dropforge.domain.errors import Conflict, Contended, Missing
 from dropforge.domain.plan import Estimate
-from dropforge.domain.runs import State
+from dropforge.domain.runs import WITH_JOB, State
 from dropforge.ledger import Ledger
 from dropforge.ports import NEW, Clock, ObjectStore
 
 _NAME = "budget.json"
 _TRIES = 8
 # While a run stands in one of these, its job runs, or is about to. Of a run in None, nothing has been told yet.
-_IN_FLIGHT = frozenset({None, State.VALIDATED, State.SUBMITTED, State.RUNNING, State.PAUSED})
+_IN_FLIGHT = WITH_JOB | {None, State.VALIDATED}
 
 InFlight = Callable[[], Collection[str]]
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 
 from dropforge import wire
-from dropforge.domain.errors import Conflict, Missing, Unavailable
+from dropforge.domain.errors import Conflict, Missing, Transient
 from dropforge.domain.text import as_name
 from dropforge.ports import NEW, Clock, ObjectStore
 
@@ -74,7 +74,7 @@ class Claims:
         for left in reversed(range(_TRIES)):
             try:
                 self._state.write(_path(name), done, replacing=None)
-            except Unavailable:
+            except Transient:
                 if not left:
                     raise
             else:

@@ -22,9 +22,9 @@ from dropforge import bootstrap, wire
 from dropforge.deadletters import SetAside
 from dropforge.domain.errors import Permanent, Transient, Unreadable
 from dropforge.logs import Name, log
+from dropforge.outcome import Outcome, ignored
 from dropforge.ports import Clock
 from dropforge.wire import Tick
-from dropforge.workers.outcome import Outcome, ignored
 
 Incoming = TypeVar("Incoming")
 
@@ -34,7 +34,7 @@ def deliver(event: CloudEvent, *, read: Callable[[CloudEvent], Incoming], work: 
 
     Args:
         event: As the functions framework gives it.
-        read: Makes of it what the worker takes.
+        read: Turns it into what the worker takes.
         work: The worker: takes the event and, as keywords, the ports that it names.
 
     Raises:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
 
 from dropforge.domain.events import DaySummedUp, Ending
-from dropforge.domain.runs import State
+from dropforge.domain.runs import WELL
 from dropforge.history import Summary
 from dropforge.ledger import Ledger
 
@@ -13,7 +13,6 @@ _DAY = timedelta(days=1)
 _LONGEST_RUN = timedelta(days=8)  # one that began before that and ended today is not counted
 _PAGE, _MOST = 500, 10_000  # lines of the history: at a time, and at all
 _ATTENTION, _GAINS = 20, 5  # runs that are named
-_WELL = frozenset({State.DEPLOYED, State.RETIRED})
 
 
 def due(hour: int, now: datetime) -> datetime:
@@ -39,7 +38,7 @@ def summed_up(ledger: Ledger, until: datetime) -> DaySummedUp | None:
     ended = [run for run in _past(ledger, since - _LONGEST_RUN) if since <= run.updated < until and run.id not in ids]
     if not (flying or ended):
         return None
-    gained = [run for run in ended if run.state in _WELL and run.base is not None and run.tuned is not None]
+    gained = [run for run in ended if run.state in WELL and run.base is not None and run.tuned is not None]
     return DaySummedUp(
         id=id_of(until),
         time=until,
@@ -48,7 +47,7 @@ def summed_up(ledger: Ledger, until: datetime) -> DaySummedUp | None:
         until=until,
         ended=dict(sorted(Counter(run.state.value for run in ended).items())),
         in_flight=dict(sorted(Counter(run.state.value for run in flying).items())),
-        attention=tuple(_ending(run) for run in ended if run.state not in _WELL)[:_ATTENTION],
+        attention=tuple(_ending(run) for run in ended if run.state not in WELL)[:_ATTENTION],
         gains=tuple(_ending(run) for run in sorted(gained, key=_gain, reverse=True)[:_GAINS]),
     )
 

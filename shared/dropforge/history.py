@@ -14,7 +14,7 @@ from dropforge.domain.errors import Conflict
 from dropforge.domain.files import StoredFile
 from dropforge.domain.runs import Run, State
 from dropforge.logs import isolated
-from dropforge.ports import NEW, ObjectStore
+from dropforge.ports import NEW, ObjectStore, listed
 
 _PAST = "past/"
 _END_OF_TIME = datetime(2300, 1, 1, tzinfo=UTC)
@@ -73,7 +73,7 @@ class History:
 
     def line_of(self, run: Run) -> StoredFile | None:
         """The line of a run that was written last; None where there is none. For `note`."""
-        return next((file for file in self._state.list(_name(run)) if file.name == _name(run)), None)
+        return listed(self._state, _name(run))
 
     def note(self, run: Run, line: StoredFile | None) -> bool:
         """Write down the line of a settled run.

@@ -4,7 +4,7 @@
     active/RUN        the marker: there while anything is owed for the run; made before the first effect, removed last
     intake/NAME       which drop of the dataset was last taken in
     said/NOTICE       a notice that was published and need not be again
-    bookmarks/WORKER  where a worker ran out of time
+    bookmarks/WORKER  where a worker ran out of time; bookmarks/clock is written to learn the store's time
     ticks/WORKER      the last tick that a worker has seen through
     past/TIME/RUN     the line of a settled run, the newest first
     runs/RUN/         the run's own data: input/, output/, report.json
@@ -21,16 +21,14 @@ from datetime import datetime
 
 from dropforge import wire
 from dropforge.domain.errors import Conflict, Contended, Missing
-from dropforge.domain.files import StoredFile
 from dropforge.domain.runs import Run, State
 from dropforge.domain.text import as_name, printable, shortened
 from dropforge.domain.versions import dataset_of
 from dropforge.history import History, Page, Summary
 from dropforge.logs import isolated
-from dropforge.markers import ACTIVE, Intent, Owed
-from dropforge.ports import NEW, ObjectStore
+from dropforge.markers import ACTIVE, RETIRING, Intent, Owed
+from dropforge.ports import NEW, ObjectStore, listed
 
-RETIRING = "retiring/"
 _LEDGER, _INTAKE, _SAID, _BOOKMARKS = "ledger/", "intake/", "said/", "bookmarks/"
 _TICKS = "ticks/"
 _TRIES = 8
@@ -74,7 +72,7 @@ class Ledger:
 
     def marked_at(self, run_id: str) -> datetime | None:
         """When a run was marked active, by the service's clock, which is the same for all; None when it is not marked."""
-        marker = self._find(ACTIVE + run_id)
+        marker = listed(self._state, ACTIVE + run_id)
         return marker.updated if marker else None
 
     def record(self, run: Run) -> tuple[Run, bool]:
@@ -140,7 +138,7 @@ class Ledger:
 
         A run without a marker has been told of, unless it is still in flight: its marker is then made again.
         """
-        marker = self._find(ACTIVE + run.id)
+        marker = listed(self._state, ACTIVE + run.id)
         if marker:
             return Owed.of(marker).told
         if run.state is State.RETIRED:
@@ -195,7 +193,7 @@ class Ledger:
             Contended: Others kept writing that line.
         """
         kinds = (ACTIVE, RETIRING) if run.state is State.RETIRED else (ACTIVE,)
-        markers = [marker for kind in kinds if (marker := self._find(kind + run.id))]
+        markers = [marker for kind in kinds if (marker := listed(self._state, kind + run.id))]
         line = None  # most runs are settled once
         for _ in range(_TRIES):
             now = self.load(run.id)
@@ -268,7 +266,7 @@ class Ledger:
 
     def taken_in(self, dataset: str) -> tuple[str, str]:
         """The drop of a dataset that was last taken in, and the run that came of it; empty where that is not known."""
-        found = self._find(_INTAKE + as_name(dataset))
+        found = listed(self._state, _INTAKE + as_name(dataset))
         return (found.metadata.get("drop", ""), found.metadata.get("run", "")) if found else ("", "")
 
     def intakes(self) -> dict[str, str]:
@@ -302,7 +300,7 @@ class Ledger:
     def clock(self) -> datetime:
         """The store's time: the same for all who ask, whatever their own clocks say."""
         self._state.write(_BOOKMARKS + "clock", b"", replacing=None)
-        found = self._find(_BOOKMARKS + "clock")
+        found = listed(self._state, _BOOKMARKS + "clock")
         assert found is not None  # noqa: S101 - nobody removes it
         return found.updated
 
@@ -329,11 +327,8 @@ class Ledger:
         except Missing:  # settled meanwhile, so told to its end
             return
 
-    def _find(self, name: str) -> StoredFile | None:
-        return next((file for file in self._state.list(name) if file.name == name), None)
-
     def _is_there(self, name: str) -> bool:
-        return self._find(name) is not None
+        return listed(self._state, name) is not None
 
     def _read(self, run_id: str) -> tuple[Run, int] | None:
         try:
@@ -351,8 +346,8 @@ class Ledger:
 
     def _remember(self, run: Run, generation: int) -> None:
         self._generations[run.token] = generation
-        while len(self._generations) > _REMEMBERED:
-            self._generations.pop(next(iter(self._generations)), None)
+        for token in list(self._generations)[:-_REMEMBERED]:  # a copy: other threads remember, too
+            self._generations.pop(token, None)
 
 
 def _all_told(run: Run) -> dict[str, str]:

@@ -60,7 +60,7 @@ class Isolated:
 
 @contextmanager
 def isolated(**record: str) -> Iterator[Isolated]:
-    """Let one record's failure not touch the next: it is logged with its stack, and the record's turn comes again.
+    """Keep one record's failure from touching the next: it is logged with its stack, and the record's turn comes again.
 
     Args:
         record: Names it: `run=...` or `dataset=...`.

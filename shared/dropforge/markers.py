@@ -8,7 +8,7 @@ from dropforge.domain.files import StoredFile
 from dropforge.domain.runs import State
 from dropforge.ports import NEW
 
-ACTIVE = "active/"
+ACTIVE, RETIRING = "active/", "retiring/"
 
 
 @dataclass(frozen=True, slots=True)

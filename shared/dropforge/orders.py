@@ -7,17 +7,17 @@ from functools import partial
 from dropforge.budget import Budget, runs_in_flight
 from dropforge.domain.caps import Over
 from dropforge.domain.errors import Contended, Exhausted, Foreign, Misconfigured, Missing, Refused
-from dropforge.domain.facts import Fault, Waiting
-from dropforge.domain.jobs import Order, fault_of, order_for
+from dropforge.domain.facts import Fault, Request, Waiting
+from dropforge.domain.jobs import Order, ended_by, fault_of, order_for
 from dropforge.domain.machines import problems_of_training
 from dropforge.domain.plan import Estimate, estimate
 from dropforge.domain.runs import Run, State
 from dropforge.domain.text import printable, shortened
 from dropforge.domain.tuning import refusals_of
+from dropforge.outcome import Outcome, deferred, done
 from dropforge.ports import ObjectStore, Tuner
 from dropforge.progress import Progress
 from dropforge.settings import Settings
-from dropforge.workers.outcome import Outcome, deferred, done
 
 FUNCTION = "submit_tuning"
 
@@ -44,7 +44,7 @@ class Orders:
         """Submit the job of a validated run. Where there is no room for it now, the run waits in the ledger.
 
         The job's id is the run's: a second submission, by whomever and after whatever crash, is adopted, not paid for.
-        What the service refuses, or no budget will ever allow, fails the run.
+        What the service refuses, or no budget will ever allow, fails the run; one whose end was asked for is cancelled.
 
         Args:
             run: As the ledger has it.
@@ -53,6 +53,8 @@ class Orders:
         Raises:
             Misconfigured: The service would refuse the operator's machines, minutes into the paid job.
         """
+        if run.stop:
+            return self._stopped(run, run.stop, cause)
         if run.not_before and self.progress.clock.now() < run.not_before:
             return self._wait(run, "backoff", f"{run.reason}; not before {run.not_before:%Y-%m-%d %H:%M} UTC")
         operator = self.settings.operator
@@ -60,6 +62,10 @@ class Orders:
             return self._fail(run, fault_of("REFUSED", "; ".join(refusals), "plan"), cause)
         if problems := problems_of_training(operator.catalogue, self.settings.location, operator.training):
             raise Misconfigured("; ".join(problems))
+        return self._submit(run, cause)
+
+    def _submit(self, run: Run, cause: str) -> Outcome:
+        """Reserve room, and submit the job."""
         try:
             if over := self.budget.reserve(run.id, self._estimate(run), partial(runs_in_flight, self.progress.ledger)):
                 return self._over(run, over, cause)
@@ -73,7 +79,9 @@ class Orders:
 
     def _submitted(self, run: Run, job: str, cause: str) -> Outcome:
         stood = self.progress.reach(run, State.SUBMITTED, function=FUNCTION, event=cause, job=job, waiting=None)
-        if stood.is_settled and not stood.job:  # it was ended while this was under way
+        if stood.stop or (
+            stood.is_settled and not stood.job
+        ):  # its end was asked for, or came, while this was under way
             self.tuner.cancel(job)
         return done("job submitted", run.id)
 
@@ -112,6 +120,14 @@ class Orders:
                 run.id, lambda now: replace(now, waiting=waiting) if now.state is State.VALIDATED else now, seen=run
             )
         return deferred(f"no room yet ({reason}): the watcher submits it", run.id)
+
+    def _stopped(self, run: Run, wish: Request, cause: str) -> Outcome:
+        """See through a cancellation that was cut off. A job of an earlier try is adopted: the watcher stops it."""
+        with suppress(Missing):
+            return self._submitted(run, self.tuner.find(self._order(run)), cause)
+        self.budget.release(run.id)
+        self.progress.reach(run, State.CANCELLED, function=FUNCTION, event=cause, fault=ended_by(wish), waiting=None)
+        return done("cancelled, as was asked for", run.id)
 
     def _fail(self, run: Run, fault: Fault, cause: str) -> Outcome:
         """Fail the run, unless its job is there already: an earlier try was cut off before it was written down."""

@@ -38,6 +38,7 @@ class Reader(Protocol):
         """Every live object whose name begins so, in the order of names, with its metadata.
 
         Raises:
+            Missing: There is no such bucket or folder.
             Unavailable: The service did not answer.
         """
         ...
@@ -149,6 +150,12 @@ class ObjectStore(Reader, Protocol):
             Unavailable: The service did not answer.
         """
         ...
+
+
+def listed(store: ObjectStore, name: str) -> StoredFile | None:
+    """What a store tells of an object without its content; None where there is none of this name. One call."""
+    first = next(iter(store.page(name, most=1)), None)  # of all names that begin so, it is the first
+    return first if first and first.name == name else None
 
 
 class EventBus(Protocol):

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from dropforge.domain.announcements import Links
-from dropforge.domain.caps import Caps, problems_with
+from dropforge.domain.caps import Caps, problems_of_caps
 from dropforge.domain.catalogue import CATALOGUE, Catalogue, Limits, suggestion
 from dropforge.domain.corrections import Corrections, ModelCorrection, corrected
 from dropforge.domain.errors import Misconfigured
@@ -264,24 +264,24 @@ def _address(env: Mapping[str, str], name: str, *, default: str = "") -> str:
         "127.0.0.1",
     )
     if address and not (begins_well and address.isprintable() and " " not in address):
-        raise Misconfigured(f"{name} is no address that can be used: copy it again, from https:// on")
+        raise Misconfigured(f"{name} is not a usable address: copy it again, from https:// on")
     return address
 
 
 def _token(token: str) -> str:
     """Slack's tokens of bots begin so: https://docs.slack.dev/authentication/tokens."""
     if token and not (token.startswith("xoxb-") and token.isascii() and token.isprintable() and " " not in token):
-        raise Misconfigured("DROPFORGE_SLACK_TOKEN is no token of a bot: copy the one that begins with xoxb-")
+        raise Misconfigured("DROPFORGE_SLACK_TOKEN is not a bot token: copy the one that begins with xoxb-")
     return token
 
 
 def _signing(env: Mapping[str, str]) -> str:
-    secret = env.get("DROPFORGE_WEBHOOK_SECRET", "")
+    secret = env.get("DROPFORGE_WEBHOOK_SECRET", "").strip()
     if bool(secret) != bool(env.get("DROPFORGE_WEBHOOK_URL", "")):
         raise Misconfigured("DROPFORGE_WEBHOOK_URL and DROPFORGE_WEBHOOK_SECRET go together: one of them is not set")
     if not all(map(_is_key, secret.split())):
         raise Misconfigured(
-            f"DROPFORGE_WEBHOOK_SECRET is no key: write {_WEBHOOK_KEY} and the base64 of 24 to 64 random bytes, "
+            f"DROPFORGE_WEBHOOK_SECRET is not a key: write {_WEBHOOK_KEY} and the base64 of 24 to 64 random bytes, "
             "such as from `openssl rand -base64 32`"
         )
     return secret
@@ -315,7 +315,7 @@ def _operator(path: str) -> Operator:
         operator = replace(msgspec.convert(written, Operator), catalogue=catalogue)
         if problems := [*problems_of(operator.tuning, catalogue), *_unusable(operator)]:
             raise ValueError("; ".join(problems))  # noqa: TRY301 - told with the rest
-        if problems := problems_with(operator.caps, operator.prices, operator.plan, operator.training):
+        if problems := problems_of_caps(operator.caps, operator.prices, operator.plan, operator.training):
             raise ValueError("; ".join(problems))  # noqa: TRY301 - as above
         if problems := list(problems_of_notifications(operator.notifications)):
             raise ValueError("; ".join(problems))  # noqa: TRY301 - as above

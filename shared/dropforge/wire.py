@@ -1,4 +1,6 @@
-"""JSON to and from events and records. Nothing else in Dropforge knows JSON.
+"""JSON to and from events, records and documents of ours.
+
+Only lines of datasets are read elsewhere: where they are checked (`domain/validator`) and sampled (`domain/probe`).
 
 Incoming are Google's own events (binary CloudEvents as Eventarc delivers them): an object was finalized, a Pub/Sub
 message was published. Inside the latter, ours: CloudEvents 1.0 in the Pub/Sub protocol binding, binary content mode
@@ -95,7 +97,7 @@ def read_message(data: bytes, attributes: Mapping[str, str]) -> Event:
         envelope = {"id": attributes["ce-id"], "time": attributes["ce-time"]}
         return msgspec.convert(content | envelope, known)
     except (KeyError, TypeError, ValueError, RecursionError, msgspec.MsgspecError) as error:
-        raise Unreadable(f"a {kind} that does not hold what it promises: {_reason(error)}") from error
+        raise Unreadable(f"a {kind} that does not match its type: {_reason(error)}") from error
 
 
 @dataclass(frozen=True, slots=True)

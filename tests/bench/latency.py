@@ -34,7 +34,7 @@ from dropforge.domain.event import Event
 from dropforge.domain.events import JobComplete, TuningSubmitted
 from dropforge.domain.files import Pin
 from dropforge.domain.runs import State
-from dropforge_local.demo.timeline import Timeline
+from dropforge_local.stack.timeline import Timeline
 
 _SETTLES = 1.0  # seconds that a folder without a manifest must be quiet, on a laptop
 _PATIENCE = 60

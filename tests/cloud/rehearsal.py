@@ -27,7 +27,7 @@ from dropforge.domain.events import (
 )
 from dropforge.domain.topology import PUBLIC
 from dropforge.reports.timeline import told
-from dropforge_local.demo.timeline import Timeline
+from dropforge_local.stack.timeline import Timeline
 
 # Seconds that each event may take after the one before.
 PATIENCE: Mapping[type[Event], float] = MappingProxyType(

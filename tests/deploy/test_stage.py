@@ -246,6 +246,23 @@ class TestCommand:
         assert "ours.yaml cannot be used: lables is no setting; did you mean labels?" in done.stderr
         assert not (tmp_path / "new").exists()
 
+    def test_where_there_is_no_room_for_all_the_archives_before_stay(self, tmp_path):
+        """Given a disk that has room for the first archive alone, expect what is said of all: nothing is staged."""
+        for name in ("deploy_model", "sweep"):
+            (tmp_path / f"{name}.zip").write_bytes(b"before")
+        room = len(staged("deploy_model").content)
+        assert room < len(staged("sweep").content)
+        limit = f"resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room}))"
+        script = f"import os, resource, sys; {limit}; os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+        told = [sys.executable, "-B", "-c", script, stage.ROOT / "deploy" / "stage.py", "--out", tmp_path]
+        done = subprocess.run([*told, "deploy_model", "sweep"], capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        assert done.stderr.startswith("nothing is staged: ")
+        assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {
+            "deploy_model.zip": b"before",
+            "sweep.zip": b"before",
+        }
+
     def test_a_function_that_is_not_there_is_refused(self, tmp_path):
         done = command(stage.ROOT, "consol", "--out", tmp_path)
         assert done.returncode == 2

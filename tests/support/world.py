@@ -19,11 +19,11 @@ from dropforge.domain.errors import Unavailable
 from dropforge.domain.event import Event
 from dropforge.domain.jobs import JobState
 from dropforge.domain.runs import Run
+from dropforge.outcome import Outcome
 from dropforge.settings import Settings, load
 from dropforge.wire import ObjectFinalized, Tick
 from dropforge.workers.deploy import deploy
 from dropforge.workers.notify import notify
-from dropforge.workers.outcome import Outcome
 from dropforge.workers.submit import submit
 from dropforge.workers.sweep import sweep
 from dropforge.workers.validate import validate

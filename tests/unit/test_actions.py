@@ -1,10 +1,11 @@
 """What people ask for by hand: it is done once, told to everybody, and no crash in the middle loses it."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from support.data import dataset
-from support.world import World
+from support.world import ENVIRONMENT, World
 
 from dropforge.actions.approve import approve
 from dropforge.actions.cancel import cancel
@@ -12,12 +13,15 @@ from dropforge.actions.rerun import rerun
 from dropforge.actions.retire import leave, retire
 from dropforge.actions.rollback import rollback
 from dropforge.domain import events
+from dropforge.domain.caps import Caps
 from dropforge.domain.errors import Exhausted, Missing, NotAllowed, Unavailable
 from dropforge.domain.facts import Fault, Request
 from dropforge.domain.jobs import JobState
 from dropforge.domain.messages import message_of
 from dropforge.domain.runs import State
 from dropforge.domain.spaces import alias_of
+from dropforge.progress import Progress
+from dropforge.settings import load
 
 WORSE = {"base_ndcg_at_10": 0.9, "tuned_ndcg_at_10": 0.2}
 
@@ -29,6 +33,10 @@ def world() -> World:
 
 def asked(world, reason=""):
     return Request(by="ann", at=world.clock.now(), reason=reason)
+
+
+def fail(error):
+    raise error
 
 
 def submitted(world, name="topics"):
@@ -131,6 +139,44 @@ class TestCancel:
         world.tuner.cancel = cancel_for_real
         world.sweep()
         assert [look.state for look in world.tuner.looks.values()] == [JobState.CANCELLED]
+
+    def test_one_that_was_cut_off_is_seen_through_and_nothing_is_submitted(self, world, monkeypatch):
+        submit = world.tuner.submit
+        monkeypatch.setattr(world.tuner, "submit", lambda order: fail(Exhausted(f"no room for {order.id}")))
+        run_id = submitted(world)
+        with monkeypatch.context() as patch:
+            patch.setattr(Progress, "catch_up", lambda *_: fail(Unavailable("Pub/Sub did not answer")))
+            with pytest.raises(Unavailable):
+                cancelled(world, run_id)
+        assert world.ledger.load(run_id).state is State.VALIDATED
+        monkeypatch.setattr(world.tuner, "submit", submit)
+        world.watch()
+        run = world.ledger.load(run_id)
+        assert (run.state, run.fault.message, run.waiting) == (State.CANCELLED, "asked for by ann", None)
+        assert world.tuner.jobs == {}
+        assert [told.outcome for told in world.published(events.JobComplete)] == ["cancelled"]
+
+    def test_a_job_that_one_was_about_to_submit_is_adopted_and_stopped(self, world, monkeypatch):
+        monkeypatch.setattr(Progress, "reach", lambda *_, **__: fail(Unavailable("cut off")))
+        with pytest.raises(Unavailable):
+            submitted(world)
+        with pytest.raises(Unavailable):
+            cancelled(world, world.only_run().id)
+        monkeypatch.undo()
+        for _ in range(2):
+            world.watch()
+        assert world.only_run().state is State.CANCELLED
+        assert [look.state for look in world.tuner.looks.values()] == [JobState.CANCELLED]
+
+    def test_asked_twice_it_gives_no_room_back_for_a_job_that_cost_something(self):
+        settings = load(ENVIRONMENT)
+        world = World(replace(settings, operator=replace(settings.operator, caps=Caps(day_accelerator_hours=10_000))))
+        run_id = submitted(world)
+        cancelled(world, run_id)
+        world.watch()
+        reserved = world.budget.standing(frozenset).reserved.accelerator_hours
+        cancelled(world, run_id)
+        assert world.budget.standing(frozenset).reserved.accelerator_hours == reserved > 0
 
     def test_a_model_that_came_out_all_the_same_is_withheld(self, world):
         run_id = submitted(world)

@@ -1,6 +1,5 @@
 """`dropforge check`: the function's own findings, an exit status that means one thing, sentences for all that goes wrong."""
 
-import io
 import json
 import os
 import pty
@@ -424,23 +423,6 @@ def test_an_interrupt_is_one_line(clean, monkeypatch):
 
     monkeypatch.setattr(command, "examined", interrupted)
     assert check(clean, status=130) == ("", "dropforge: interrupted\n")
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
-
-
-def test_what_takes_long_is_shown_on_a_terminal_and_only_there(monkeypatch):
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("FORCE_COLOR", "1")  # as CI sets it: colours in a log, but nothing that moves
-    for wanted, stream in ((True, Terminal()), (False, Terminal()), (True, io.StringIO())):
-        monkeypatch.setattr("sys.stderr", stream)
-        with command._bar("Checking [bold]topics\x1b", 100, wanted=wanted) as progress:
-            progress(50)
-        shown = wanted and stream.isatty()
-        assert (r"Checking [bold]topics\x1b" in stream.getvalue()) == shown
-        assert bool(stream.getvalue()) == shown
 
 
 def test_a_check_of_a_folder_here_imports_nothing_of_the_cloud(clean):

@@ -74,6 +74,14 @@ def test_a_run_that_is_not_there_is_one_sentence(capsys, monkeypatch):
     assert error == "dropforge: there is no run and no dataset nobody: `dropforge runs` lists them\n"
 
 
+def test_what_this_machine_refuses_is_one_sentence(world, capsys, monkeypatch):
+    def full(_):
+        raise OSError(28, "No space left on device", "cache")
+
+    monkeypatch.setattr(world.ledger, "load", full)
+    assert failed(capsys, monkeypatch, "show", "x") == "dropforge: [Errno 28] No space left on device: 'cache'\n"
+
+
 def test_without_a_stack_the_next_step_is_told(capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DROPFORGE_STATE_BUCKET", raising=False)
@@ -95,27 +103,6 @@ def test_every_command_has_an_example():
 
 def test_the_version_is_told():
     assert said("--version").startswith("dropforge 0.")
-
-
-class TestWishes:
-    @pytest.fixture
-    def waiting(self, world):
-        """A run that is not submitted."""
-        world.land(world.put("topics", dataset()))
-        return world.only_run().id
-
-    def test_a_run_is_named_by_its_id_or_by_its_dataset(self, waiting):
-        told = said("cancel", "topics", "--no-wait").splitlines()[-1]  # after the log, which tests see here
-        assert told == f"{waiting} is cancelled. `dropforge show {waiting}` follows it."
-        assert json.loads(said("cancel", waiting, "--no-wait", "--json"))["state"] == "cancelled"
-
-    def test_who_stays_sees_each_further_step(self, waiting):
-        assert said("cancel", waiting).splitlines()[-1].endswith(f"{waiting}  cancelled")
-
-    @pytest.mark.usefixtures("world")
-    def test_a_name_of_nothing_is_one_sentence(self, capsys, monkeypatch):
-        error = failed(capsys, monkeypatch, "cancel", "nobody")
-        assert error == "dropforge: there is no run and no dataset nobody: `dropforge runs` lists them\n"
 
 
 class TestRuns:

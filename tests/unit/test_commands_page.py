@@ -89,7 +89,7 @@ class TestCompletion:
 
     def test_an_unknown_shell_is_one_sentence(self, monkeypatch):
         monkeypatch.setenv("SHELL", "/bin/tcsh")
-        assert "name one of bash, zsh, fish" in str(run("completion").exception)
+        assert "name one of bash, zsh, fish" in run("completion").stderr
 
     @pytest.mark.parametrize(
         ("typed", "offered"), [("dropforge roll", "rollback"), ("dropforge check --explain labels-s", "labels-score")]

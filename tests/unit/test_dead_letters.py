@@ -18,7 +18,7 @@ from dropforge.cli import main as command_line
 from dropforge.deadletters import DeadLetter, Discarded, SetAside, retry
 from dropforge.delivery import deliver
 from dropforge.domain.errors import Permanent, Unavailable
-from dropforge.workers.outcome import done
+from dropforge.outcome import done
 
 
 @pytest.fixture
@@ -231,7 +231,7 @@ class TestCommand:
             raise Unavailable("Cloud Storage did not answer")
 
         monkeypatch.setattr(world.state, "write", full)
-        self.said("discard", "deploy_model/4712", code=1)
+        self.said("discard", "deploy_model/4712", code=2)
         assert "deploy_model/4712" in [letter.name for letter in kept(world)]
 
     @pytest.mark.usefixtures("letters")

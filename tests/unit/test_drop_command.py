@@ -1,46 +1,26 @@
 """`dropforge drop` and `dropforge watch`: what they say, as lines and as JSON, and an exit status that means one thing."""
 
 import json
-import threading
+from dataclasses import replace
 
 import pytest
+from support.attended import Cloud
 from support.data import dataset
-from support.eager import Eager
-from support.world import World
+from support.runs import validated
 from typer.testing import CliRunner
 
 from dropforge.cli import drop, runs, watch
 from dropforge.cli.main import app
+from dropforge.cli.paper import drawn
 from dropforge.domain.datasets import MANIFEST
 from dropforge.domain.errors import Missing, NotPermitted, Unavailable
+from dropforge.domain.facts import Judgement
 from dropforge.domain.jobs import JobState
 from dropforge.domain.runs import State
+from dropforge.follow import Change
 
 BROKEN = dataset() | {"test_label.tsv": dataset()["test_label.tsv"].replace(b"q41\td1\t", b"q41\tdoc55\t")}
 WORSE = {"base_ndcg_at_10": 0.9, "tuned_ndcg_at_10": 0.2}
-
-
-class Cloud(World):
-    """A world that gets on whenever the command sleeps; `interrupted` presses Ctrl-C instead."""
-
-    def __init__(self):
-        super().__init__()
-        self.drop = Eager(self)
-        self.ends, self.metrics, self.interrupted = JobState.SUCCEEDED, None, False
-        self.clock.sleep = self.sleep
-        self._is_busy = False
-
-    def sleep(self, seconds):
-        self.clock.advance(max(seconds, 0))
-        if self._is_busy or threading.current_thread() is not threading.main_thread():
-            return
-        if self.interrupted:
-            raise KeyboardInterrupt
-        self._is_busy = True
-        self.sweep()
-        self.finish_jobs(self.ends, self.metrics)
-        self.watch()
-        self._is_busy = False
 
 
 @pytest.fixture
@@ -281,7 +261,7 @@ class TestWait:
         cloud.interrupted = True
         sentence = refused("drop", topics, "--wait", status=130)
         run = cloud.only_run()
-        assert sentence == f"following has stopped, the run goes on: `dropforge watch {run.id}` takes it up again"
+        assert sentence == f"following has stopped, and nothing else: `dropforge watch {run.id}` takes it up again"
         assert run.stop is None
 
 
@@ -331,6 +311,12 @@ class TestWatch:
         changes = told("watch", "--timeout", 20, status=3)
         assert [change["state"] for change in changes] == ["validated", "submitted", "running"]
         assert "topics: " in said("watch", "--timeout", 5, status=3)[0]
+
+    def test_a_measured_nought_is_shown(self, cloud):
+        judged = Judgement(verdict="better", metric="ndcg_at_10", base=0.0, tuned=0.5, because="it is")
+        run = replace(validated(), judgement=judged)
+        board = {run.id: Change(run, run.history[-1])}
+        assert "0.000 → 0.500" in drawn(lambda paper: paper.print(watch._drawn(board, cloud, paper)))
 
     @pytest.mark.usefixtures("cloud")
     def test_a_name_of_nothing_is_one_sentence(self):

@@ -8,6 +8,7 @@ from support.data import dataset, labels
 from support.world import World
 
 from dropforge import wire
+from dropforge.aliases import Aliases
 from dropforge.domain import events
 from dropforge.domain.errors import Exhausted, Missing, Unavailable
 from dropforge.domain.facts import Fault
@@ -125,6 +126,23 @@ def test_one_changed_byte_is_a_new_version(world):
     assert second.serving.previous_space == first.serving.space
     alias = world.aliases.of("topics")
     assert (alias.run, alias.previous.run) == (second.id, first.id)
+
+
+def test_the_space_that_readers_used_before_is_told_of_even_if_it_is_retired_by_then(world, monkeypatch):
+    world.deploy("topics", dataset())
+    first = world.only_run()
+    moved = Aliases.move
+
+    def cut_off(self, *arguments):
+        moved(self, *arguments)
+        raise Unavailable("killed")
+
+    monkeypatch.setattr(Aliases, "move", cut_off)
+    world.deploy("topics", dataset(queries=90))
+    monkeypatch.undo()
+    world.aliases.forget_previous("topics", first.id)
+    world.watch()
+    assert world.published(events.ModelDeployed)[-1].previous_space_id == first.serving.space
 
 
 def test_an_older_drop_that_is_done_later_does_not_move_the_alias_back(world):

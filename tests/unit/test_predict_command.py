@@ -30,6 +30,7 @@ CORPUS = [
     {"_id": "d2", "title": "Refunds", "text": "return parcel refund"},
     {"_id": "d3", "text": "dog"},
 ]
+TEXTS = [(each["_id"], Text(each.get("title", ""), each["text"])) for each in CORPUS]
 
 
 class ByWords(MemoryHost):
@@ -156,8 +157,7 @@ class TestPredict:
     def test_what_a_model_does_not_read_is_told(self, deployed):
         answer = CliRunner().invoke(command_line.app, ["predict", "--dataset", "topics", "cat", "dog " * 4_000])
         assert answer.stderr == (
-            "dropforge: text 2 is about 4,000 tokens (an estimate); the model reads 3,072: "
-            "the rest of it does not count\n"
+            "dropforge: text 2 is about 4,000 tokens (an estimate); the model reads 3,072: the rest is ignored\n"
         )
         assert len(answer.stdout.splitlines()) == 2
 
@@ -177,7 +177,7 @@ class TestPredict:
         ("content", "told"),
         [
             (b"", "there is no text to embed: the input is empty"),
-            (b"cat\n\xff\n", "{}:2 is no UTF-8"),
+            (b"cat\n\xff\n", "{}:2 is not UTF-8"),
             (b'{"text": "cat"}\ndog\n', "{}:2 cannot be read: JSON is malformed"),
             (b'{"text": ""}', "{}:1 is empty: no model embeds that"),
             (b'{"title": "cat"}', "{}:1 cannot be read: Object missing required field `text`"),
@@ -191,6 +191,12 @@ class TestPredict:
         error = failed(capsys, monkeypatch, "predict", "--dataset", "topics", "--file", str(file))
         assert error.startswith(f"dropforge: {told.format(file)}")
         assert len(error.splitlines()) == 1
+
+    def test_a_file_may_have_any_name(self, deployed, capsys, monkeypatch, tmp_path):
+        file = tmp_path / "q{1}.jsonl"
+        file.write_bytes(b'{"text": ""}')
+        error = failed(capsys, monkeypatch, "predict", "--dataset", "topics", "--file", str(file))
+        assert error == f"dropforge: {file}:1 is empty: no model embeds that\n"
 
     def test_a_file_that_is_not_there_is_told(self, deployed, capsys, monkeypatch):
         error = failed(capsys, monkeypatch, "predict", "--dataset", "topics", "--file", "/nowhere")
@@ -275,7 +281,7 @@ class TestSearch:
             return embed(*arguments)
 
         monkeypatch.setattr(deployed.host, "embed", interrupted)
-        assert CliRunner().invoke(command_line.app, ["search", "topics", "cat"]).exit_code == 1
+        assert CliRunner().invoke(command_line.app, ["search", "topics", "cat"]).exit_code == 2
         monkeypatch.setattr(deployed.host, "embed", embed)
         assert self.found("cat")[0]["id"] == "d0"
         assert len(deployed.embedded) == 3 + 1 + 2  # of four documents and one query: two are kept, and two are made
@@ -293,8 +299,8 @@ class TestSearch:
         deployed.state.write(f"runs/{RUN}/input/corpus.jsonl", lines(CORPUS[::-1]), replacing=None)
         assert self.found("tax")[0]["id"] == "d1"
 
-    def test_vectors_that_the_run_has_are_not_made_again(self, deployed):
-        texts = [(each["_id"], Text(each.get("title", ""), each["text"])) for each in CORPUS]
+    def embedded(self, deployed, texts):
+        """Have the run hold the vectors of texts."""
         Embeddings(deployed.state, deployed.clock).fill(
             f"runs/{RUN}/embeddings/",
             texts,
@@ -302,19 +308,29 @@ class TestSearch:
             part=3,
             until=deployed.clock.now().replace(year=2030),
         )
+
+    def test_vectors_that_the_run_has_are_not_made_again(self, deployed):
+        self.embedded(deployed, TEXTS)
         assert deployed.embedded == [3, 1]
         assert self.found("dog cat")[0]["id"] == "d0"
         assert self.found("tax")[0]["id"] == "d1"
         assert deployed.embedded == [1, 1]
 
+    @pytest.mark.parametrize("lost", [{0, 2}, {1, 3}], ids=str)
+    def test_vectors_of_the_run_stay_with_their_documents_where_some_are_kept_here(
+        self, deployed, monkeypatch, tmp_path, lost
+    ):
+        """Given a part that is damaged and a later one that is not there, expect what was found before."""
+        monkeypatch.setattr(search, "_PART", 1)
+        self.embedded(deployed, TEXTS)
+        before = self.found("dog cat")
+        for number, file in enumerate(sorted((tmp_path / "cache").rglob("*.npy"))):
+            if number in lost:
+                file.unlink()
+        assert self.found("dog cat") == before
+
     def test_vectors_of_other_documents_are_told(self, deployed, capsys, monkeypatch):
-        Embeddings(deployed.state, deployed.clock).fill(
-            f"runs/{RUN}/embeddings/",
-            [("stranger", Text("", "cat"))],
-            lambda some: deployed.host.embed(deployed.host.endpoint(RUN), some, "DEFAULT"),
-            part=3,
-            until=deployed.clock.now().replace(year=2030),
-        )
+        self.embedded(deployed, [("stranger", Text("", "cat"))])
         assert "are not those of the run's documents" in failed(capsys, monkeypatch, "search", "topics", "cat")
 
     def test_a_query_that_is_too_long_is_refused(self, deployed, capsys, monkeypatch):

@@ -81,7 +81,7 @@ def test_the_environment_is_worked_with_where_no_option_says_otherwise(environme
         ("[staging", "cannot be used"),
         ("[staging]\n", "project"),
         ('[staging]\nproject = "acme-staging"\nregion = "x"\n', "region"),
-        ('[staging]\nproject = "Acme"\n', "staging: 'Acme' is no id"),
+        ('[staging]\nproject = "Acme"\n', "staging: 'Acme' is not the id"),
         ('default = "stagin"\n[staging]\nproject = "acme-staging"\n', "did you mean staging"),
         ('default = 3\n[staging]\nproject = "acme-staging"\n', "default"),
         ('[staging]\nproject = "a\\u001b[2J"\n', r"a\\x1b"),

@@ -11,7 +11,7 @@ from support.runs import MOMENT, validated
 from dropforge.domain.announcements import Links, announcement
 from dropforge.domain.errors import NotAllowed
 from dropforge.domain.files import Pin
-from dropforge.domain.jobs import Machines, fault_of, labels_of, order_for
+from dropforge.domain.jobs import Machines, fault_of, order_for, resource_labels_of
 from dropforge.domain.runs import NEXT, SETTLED, State, advance, as_of
 from dropforge.domain.versions import run_id_of, version_of
 
@@ -72,7 +72,7 @@ def test_names_fit_what_vertex_allows():
     run_id = run_id_of("x" * 40, "f" * 64, attempt=99)
     assert len(run_id) <= 63
     assert run_id_of("topics", "0123456789abcdef") == "topics-0123456789ab"
-    assert all(len(value) <= 63 for value in labels_of(validated(), {"cost-centre": "x" * 63}).values())
+    assert all(len(value) <= 63 for value in resource_labels_of(validated(), {"cost-centre": "x" * 63}).values())
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,7 @@ def test_what_tells_people_is_a_secret():
         ("DROPFORGE_WEBHOOK_URL", "ftp://receiver.example/hunter2"),
         ("DROPFORGE_WEBHOOK_URL", ""),
         ("DROPFORGE_WEBHOOK_SECRET", ""),
+        ("DROPFORGE_WEBHOOK_SECRET", " \n"),
         ("DROPFORGE_WEBHOOK_SECRET", "hunter2"),
         ("DROPFORGE_WEBHOOK_SECRET", "whsec_aHVudGVyMg=="),
         ("DROPFORGE_WEBHOOK_SECRET", "whsec_hunter2!"),

@@ -9,7 +9,7 @@ from support.world import World
 from dropforge import wire
 from dropforge.domain import events
 from dropforge.domain.runs import State
-from dropforge.workers.outcome import What
+from dropforge.outcome import What
 
 FILES = dataset()
 CORPUS = {"corpus.jsonl": dataset(documents=21)["corpus.jsonl"]}

@@ -11,7 +11,7 @@ from dropforge.adapters.clock import SystemClock
 from dropforge.adapters.memory import ManualClock, MemoryDisk, MemoryStore
 from dropforge.adapters.slack.bot import SlackBot
 from dropforge.claims import Claims
-from dropforge.domain.errors import Misconfigured, Refused, Unavailable
+from dropforge.domain.errors import Exhausted, Misconfigured, Refused, Unavailable
 from dropforge.domain.message import Message, Tone
 from dropforge.domain.notifications import Notifications
 
@@ -125,9 +125,10 @@ def test_a_first_message_that_was_not_taken_opens_no_thread(around):
     assert ("thread_ts" in first, second["thread_ts"]) == (False, "2.000002")
 
 
-def test_a_first_message_that_stands_is_told_though_its_place_cannot_be_kept(around):
+@pytest.mark.parametrize("error", [Unavailable("storage did not answer"), Exhausted("too many writes")])
+def test_a_first_message_that_stands_is_told_though_its_place_cannot_be_kept(around, error):
     def down(*_, **__):
-        raise Unavailable("storage did not answer")
+        raise error
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(around.claims, "finish", down)
@@ -157,7 +158,7 @@ def test_where_the_thread_is_gone_the_message_stands_alone(around, gone):
         (word("missing_scope"), Misconfigured, "chat:write"),
         (word("restricted_action_read_only_channel"), Misconfigured, "keep the bot from posting"),
         (word("fatal_error"), Unavailable, "fatal_error"),
-        (word("ratelimited", 429, Retry_After="30"), Unavailable, "30 s of patience"),
+        (word("ratelimited", 429, Retry_After="30"), Unavailable, "asking to wait 30 s"),
         (word("", 503), Unavailable, "503"),
         ((502, {}, "<html>bad gateway</html>"), Unavailable, "502"),
         ((200, {}, "<html>sign in</html>"), Unavailable, "200"),

@@ -12,8 +12,9 @@ from dropforge.domain.errors import Exhausted, Unavailable
 from dropforge.domain.jobs import JobState
 from dropforge.domain.runs import STUCK_AFTER, State
 from dropforge.markers import Intent
-from dropforge.workers.outcome import Outcome
+from dropforge.outcome import Outcome
 from dropforge.workers.sweep import sweep
+from dropforge.workers.validate import Intake
 from dropforge.workers.watch import watch
 
 PATIENCE = 601  # seconds: a moment longer than a sweep leaves things to events
@@ -264,6 +265,32 @@ def test_an_incomplete_folder_is_told_of_once(world):
     [told] = world.published(events.DatasetIncomplete)
     assert told.missing == ("test_label.tsv",)
     assert told.probably_meant == {"test_label.tsv": "Test_Label.csv"}
+
+
+def test_a_folder_that_is_completed_while_it_is_looked_at_is_not_called_incomplete(world, monkeypatch):
+    files = dataset()
+    late = {"test_label.tsv": files.pop("test_label.tsv")}
+    world.land(world.put("topics", files))
+    world.clock.advance(3601)
+
+    def landing(seconds):
+        """Somebody uploads more while the sweep waits for quiet."""
+        monkeypatch.undo()
+        world.put("topics", {"tuning.yaml": b"train_steps: 30\n"})
+        world.clock.advance(seconds)
+
+    consider = Intake.consider
+
+    def completed_meanwhile(self, *arguments, **named):
+        if late:
+            world.put("topics", late)
+            late.clear()
+        return consider(self, *arguments, **named)
+
+    monkeypatch.setattr(Intake, "consider", completed_meanwhile)
+    monkeypatch.setattr(world.clock, "sleep", landing)
+    world.sweep()
+    assert world.published(events.DatasetIncomplete) == []
 
 
 def test_a_folder_in_which_every_name_is_wrong_is_told_of(world):

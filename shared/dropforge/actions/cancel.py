@@ -54,7 +54,8 @@ def cancel(run_id: str, request: Request, *, tuner: Tuner, budget: Budget, progr
         cause = f"cancel/{request.by}"
         run = progress.reach(run, State.CANCELLED, function=FUNCTION, event=cause, fault=ended_by(request))
     if run.state is State.CANCELLED:
-        budget.release(run.id)
+        if not run.job:  # nothing was submitted, so it cost nothing
+            budget.release(run.id)
     elif run.job and run.tuned is None:
         with suppress(Missing):  # the watcher tells what became of it
             tuner.cancel(run.job)

@@ -9,9 +9,9 @@ from dropforge.domain.errors import Contended, NotAllowed
 from dropforge.domain.facts import Request
 from dropforge.domain.runs import Run, State
 from dropforge.domain.text import as_words
+from dropforge.outcome import Outcome, done, ignored
 from dropforge.ports import ModelHost
 from dropforge.progress import Progress
-from dropforge.workers.outcome import Outcome, done, ignored
 
 
 def retire(left: Left, *, aliases: Aliases, host: ModelHost, progress: Progress, function: str, cause: str) -> Outcome:

@@ -13,17 +13,21 @@ from dropforge.actions import retire as retiring
 from dropforge.actions import rollback as rolling_back
 from dropforge.bootstrap import Ports
 from dropforge.cli.asking import Reason, request
+from dropforge.cli.paper import AsJson
 from dropforge.cli.place import connect
-from dropforge.cli.runs import AsJson, run_named
+from dropforge.cli.runs import run_named
+from dropforge.cli.statuses import TIMED_OUT
+from dropforge.cli.watch import Timeout, close, end_of, need_to_wait, see_through, silent, teller
 from dropforge.domain.errors import NotAllowed, Unavailable
-from dropforge.domain.runs import Run
+from dropforge.domain.runs import Run, State
 from dropforge.domain.text import as_words
-from dropforge.workers.outcome import What
+from dropforge.follow import Follower
+from dropforge.outcome import What
 
 RunArgument = Annotated[
     str, typer.Argument(metavar="RUN", help="The run's id, or a dataset's name for its newest run.")
 ]
-Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Stay until it is done, showing each step.")]
+Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the run to its end.")]
 
 _LOOKS_EVERY = 1.0  # second
 
@@ -37,8 +41,15 @@ def add_to(app: typer.Typer) -> None:
     app.command(epilog='Example: `dropforge retire topics-0f3a9c1b2d4e --reason "nobody asks it any more"`')(retire)
 
 
-def cancel(run: RunArgument, *, reason: Reason = "", wait: Wait = True, as_json: AsJson = False) -> None:
-    """End a run wherever it stands, and stay until nothing of it bills any more."""
+def cancel(
+    run: RunArgument, *, reason: Reason = "", waits: Wait = True, timeout: Timeout = None, as_json: AsJson = False
+) -> None:
+    """End a run wherever it stands, and stay until nothing of it bills any more.
+
+    Exit status: 0 cancelled, or its model withheld, or with --no-wait asked for; 1 it ended otherwise, before it could be
+    cancelled; 2 it could not be asked for or followed (standard error says why); 3 timed out.
+    """
+    need_to_wait(timeout, waits=waits)
     ports = connect()
     found = cancelling.cancel(
         run_named(run, ports.ledger).id,
@@ -47,25 +58,44 @@ def cancel(run: RunArgument, *, reason: Reason = "", wait: Wait = True, as_json:
         budget=ports.budget,
         progress=ports.progress,
     )
-    _end(found, ports, wait=wait, as_json=as_json)
+    ended, status = _end(found, ports, waits=waits, timeout=timeout, as_json=as_json)
+    if waits and status != TIMED_OUT:
+        status = 0 if ended.state in {State.CANCELLED, State.WITHHELD} else 1
+    raise typer.Exit(status)
 
 
-def rerun(run: RunArgument, *, reason: Reason = "", wait: Wait = False, as_json: AsJson = False) -> None:
-    """Tune a run's version once more, as a new attempt with the same bytes. It costs what a tuning costs."""
+def rerun(
+    run: RunArgument, *, reason: Reason = "", waits: Wait = False, timeout: Timeout = None, as_json: AsJson = False
+) -> None:
+    """Tune a run's version once more, as a new attempt with the same bytes. It costs what a tuning costs.
+
+    Exit status: 0 begun, and with --wait deployed, or kept as the dataset's policy has it (`manual`, `never`); 1 with
+    --wait: it ended otherwise; 2 not begun, or not followed (standard error says why); 3 timed out.
+    """
+    need_to_wait(timeout, waits=waits)
     ports = connect()
     found = rerunning.rerun(
         run_named(run, ports.ledger).id, request(reason, ports), attempts=ports.attempts, progress=ports.progress
     )
-    _end(found, ports, wait=wait, as_json=as_json)
+    _, status = _end(found, ports, waits=waits, timeout=timeout, as_json=as_json)
+    raise typer.Exit(status)
 
 
-def approve(run: RunArgument, *, reason: Reason = "", wait: Wait = False, as_json: AsJson = False) -> None:
-    """Deploy a model that was withheld, that could not be deployed, or that was retired. The gate is not asked."""
+def approve(
+    run: RunArgument, *, reason: Reason = "", waits: Wait = False, timeout: Timeout = None, as_json: AsJson = False
+) -> None:
+    """Deploy a model that was withheld, that could not be deployed, or that was retired. The gate is not asked.
+
+    Exit status: 0 begun, and with --wait deployed; 1 with --wait: it ended otherwise; 2 not begun, or not followed
+    (standard error says why); 3 timed out.
+    """
+    need_to_wait(timeout, waits=waits)
     ports = connect()
     found = approving.approve(
         run_named(run, ports.ledger).id, request(reason, ports), host=ports.host, progress=ports.progress
     )
-    _end(found, ports, wait=wait, as_json=as_json)
+    _, status = _end(found, ports, waits=waits, timeout=timeout, as_json=as_json)
+    raise typer.Exit(status)
 
 
 def rollback(
@@ -75,7 +105,7 @@ def rollback(
     reason: Reason = "",
     as_json: AsJson = False,
 ) -> None:
-    """Point a dataset's readers back to the space before, which is still served, and tell everybody."""
+    """Point a dataset's readers back to the previous space, which is still served, and tell everybody."""
     ports = connect()
     alias = rolling_back.rollback(
         dataset, to, request(reason, ports), aliases=ports.aliases, host=ports.host, progress=ports.progress
@@ -91,7 +121,7 @@ def retire(
     run: RunArgument,
     *,
     even_current: Annotated[
-        bool, typer.Option("--even-current", help="Even if readers are pointed to it: they are pointed nowhere then.")
+        bool, typer.Option("--even-current", help="Even if readers are pointed to it; they are then pointed nowhere.")
     ] = False,
     reason: Reason = "",
     as_json: AsJson = False,
@@ -121,18 +151,17 @@ def retire(
     typer.echo(wire.as_text(ports.ledger.wanted(run_id)) if as_json else f"{run_id} is retired; its model is kept.")
 
 
-def _end(run: Run, ports: Ports, *, wait: bool, as_json: bool) -> None:
-    """Say where a run stands; or stay until it is settled, showing each further step as it comes."""
-    seen = len(run.history) - 1
-    while wait:
-        for step in () if as_json else run.history[seen:]:
-            typer.echo(f"{step.at:%H:%M:%S}  {run.id}  {as_words(step.state)}")
-        if run.is_settled:
-            break
-        seen = len(run.history)
-        time.sleep(_LOOKS_EVERY)
-        run = ports.ledger.wanted(run.id)
+def _end(run: Run, ports: Ports, *, waits: bool, timeout: float | None, as_json: bool) -> tuple[Run, int]:
+    """Say where a run stands, or follow it to its end; the run as it then stands, and the exit status as `watch` has it."""
+    status = 0
+    if waits:
+        follower = Follower(ports.ledger, ports.clock, end_of(ports, timeout))
+        run, status = see_through(run, ports, follower, silent if as_json else teller(ports))
     if as_json:
         typer.echo(wire.as_text(run))
-    elif not wait:
-        typer.echo(f"{run.id} is {as_words(run.state)}. `dropforge show {run.id}` follows it.")
+    elif not waits:
+        step = f"`dropforge show {run.id}` tells more" if run.is_settled else f"`dropforge watch {run.id}` follows it"
+        typer.echo(f"{run.id} is {as_words(run.state)}: {step}.")
+    elif status != TIMED_OUT:
+        close(run)
+    return run, status

@@ -28,10 +28,10 @@ def add_to(app: typer.Typer) -> None:
 
 def completion(
     shell: Annotated[
-        Shell | None, typer.Argument(metavar="[SHELL]", help="bash, zsh or fish; left out, the one that $SHELL names.")
+        Shell | None, typer.Argument(metavar="[SHELL]", help="bash, zsh or fish; by default the one that $SHELL names.")
     ] = None,
 ) -> None:
-    """Print the script with which a shell completes `dropforge`. Have your shell's start-up file evaluate it."""
+    """Print the script that lets a shell complete `dropforge`. Have your shell's start-up file evaluate it."""
     wanted = {"prog_name": "dropforge", "complete_var": VARIABLE, "shell": shell or _mine()}
     typer.echo(get_completion_script(**wanted))
 
@@ -39,5 +39,5 @@ def completion(
 def _mine() -> Shell:
     name = PurePath(os.environ.get("SHELL", "")).name
     if name not in set(Shell):
-        raise Refused(f"it is not known which shell this is: name one of {', '.join(Shell)}")
+        raise Refused(f"your shell is not known: name one of {', '.join(Shell)}")
     return Shell(name)

@@ -13,8 +13,8 @@ from rich.text import Text
 from dropforge import wire
 from dropforge.bootstrap import Ports
 from dropforge.cli.asking import request
+from dropforge.cli.paper import AsJson, console
 from dropforge.cli.place import connect
-from dropforge.cli.runs import AsJson, console
 from dropforge.deadletters import DeadLetter, DeadLetters, SetAside, retry
 from dropforge.deadletters import discard as take_away
 from dropforge.domain.errors import Missing, Unreadable
@@ -114,13 +114,13 @@ def retry_some(
     everything: Annotated[bool, typer.Option("--all", help="All that can be retried.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Publish dead letters again, to everybody who subscribes; whoever has handled one before passes it over.
+    """Publish dead letters again, to every subscriber; one that has handled an event before skips it.
 
     A lost tick, or an object's event, is only taken away: the next sweep does what it was to do.
 
     In JSON: a list of `name` and `event`, the id of what was published; empty where it was only taken away.
 
-    Exit status: 0 all that were named, 1 some cannot be retried, as standard error says, 2 it is not done.
+    Exit status: 0 all were retried; 1 some cannot be (standard error says which, and why); 2 it could not be done.
     """
     _need_some(names, everything=everything)
     made = connect()
@@ -172,7 +172,7 @@ def discard(
 
 def _need_some(names: list[str] | None, *, everything: bool) -> None:
     if bool(names) == everything:
-        raise typer.BadParameter("name the dead letters that are meant, or all with --all where that is offered")
+        raise typer.BadParameter("name the dead letters, or, to retry all, give --all instead")
 
 
 def _named(found: list[_Found], names: list[str]) -> list[_Found]:

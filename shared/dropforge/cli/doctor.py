@@ -13,9 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from dropforge import bootstrap, settings, wire
-from dropforge.cli.check import drawn, errors_in_one_sentence, output
+from dropforge.cli.paper import AsJson, drawn, output
 from dropforge.cli.place import find
-from dropforge.cli.runs import AsJson
 from dropforge.doctor.configuration import environment, sense
 from dropforge.doctor.diagnosis import Diagnosis, State
 from dropforge.doctor.examination import ALL, about, examine, left_out, looks
@@ -53,18 +52,17 @@ def doctor(
         bool, typer.Option("--say-hello", help="Send a message to Slack, instead of only connecting.")
     ] = False,
 ) -> None:
-    """Check settings, buckets, topics, schedules, Vertex AI, rights, quotas and Slack; say what is missing, and the mend.
+    """Check settings, buckets, topics, schedules, Vertex AI, rights, quotas and Slack; say what is missing, and how to mend it.
 
     Marks: ✗ wrong, ? not known (often for want of a role, which is named), ✓ well, ! well, with a note, - does not apply.
     It looks with the credentials of whoever calls it; the functions have an identity of their own. It writes one object
     to the state bucket and removes it, and shows no secret. On a laptop's stack, what only the cloud has is skipped.
 
-    Exit status: 0 nothing is wrong, 1 something is, 2 not examined, as a sentence on standard error says.
+    Exit status: 0 nothing is wrong, 1 something is, 2 not examined (standard error says why).
     """
-    with errors_in_one_sentence():
-        find()
-        found = list(_examined(say_hello=say_hello))
-    output(wire.as_text(found) if as_json else _trimmed(drawn(partial(_show, found))))
+    find()
+    found = list(_examined(say_hello=say_hello))
+    output(wire.as_text(found) if as_json else drawn(partial(_show, found)))
     raise typer.Exit(1 if any(each.state is State.WRONG for each in found) else 0)
 
 
@@ -109,7 +107,3 @@ def _show_one(each: Diagnosis, widest: int, console: Console) -> None:
     console.print(line)
     if each.do:
         console.print(Text.assemble("   ", ("do: ", "dim"), (harmless(each.do), style)), soft_wrap=True)
-
-
-def _trimmed(text: str) -> str:
-    return "\n".join(line.rstrip() for line in text.splitlines())

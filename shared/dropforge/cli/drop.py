@@ -1,26 +1,24 @@
 """`dropforge drop`: checks a folder, uploads it, and follows what becomes of it."""
 
 import shlex
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.progress import DownloadColumn, TransferSpeedColumn
 
 from dropforge import bootstrap, settings, wire
 from dropforge.bootstrap import BUCKETS, Ports
-from dropforge.cli.check import drawn, errors_in_one_sentence, examined, opened, output
+from dropforge.cli.folder import examined, opened
+from dropforge.cli.paper import AsJson, bar, drawn, output
 from dropforge.cli.place import connect
-from dropforge.cli.runs import AsJson
-from dropforge.cli.watch import TIME_IS_UP, Timeout, close, end_of, see_through, taken_in, teller
+from dropforge.cli.statuses import INTERRUPTED, TIMED_OUT
+from dropforge.cli.watch import Timeout, close, end_of, need_to_wait, see_through, silent, taken_in, teller
 from dropforge.domain.datasets import MANIFEST, NAME, ROOT, TEST_LABELS, Folder, name_like
 from dropforge.domain.errors import Misconfigured, Missing, NotPermitted, Refused, Unavailable
 from dropforge.domain.files import StoredFile
@@ -29,7 +27,7 @@ from dropforge.domain.messages import counted
 from dropforge.domain.text import as_words
 from dropforge.drop import Deliverer, Delivery, files_of
 from dropforge.examine import Examiner
-from dropforge.follow import Change, Follower
+from dropforge.follow import Follower
 from dropforge.reports import terminal
 from dropforge.reports.summary import harmless, outcome_of
 
@@ -106,32 +104,30 @@ def drop(
 
     Exit status: 0 dropped, and with --wait deployed, or kept as the dataset's policy has it (`manual`, `never`); 1 not
     dropped because it would be rejected or the bucket has files that FOLDER does not have, or, with --wait, ended
-    otherwise; 2 not dropped, or not followed, as a sentence on standard error says; 3 with --wait: the time is up.
+    otherwise; 2 not dropped, or not followed (standard error says why); 3 with --wait: timed out.
     """
-    with errors_in_one_sentence():
-        if timeout is not None and not waits:
-            raise Refused("--timeout says how long to follow the run: give --wait, too")
-        dataset = _name_of(folder, name)
-        made = connect()
-        source = bootstrap.directory(folder)
-        here = list(_listed(folder, source))  # before the check: what is uploaded is what was checked
-        _check(folder, checks=checks, as_json=as_json)
-        files = [source.summed(file) for file in files_of(here)]
-        with _advised(made):
-            delivery = Delivery.between(files, made.drop, dataset)
-            if delivery.surplus and not replaces:
-                typer.echo(f"dropforge: {_surplus(delivery, made)}", err=True)
-                raise typer.Exit(1)
-            dropped, landed = _delivered(delivery, here, source, made)
-        if not as_json:
-            _show(dropped)
-        status = 0
-        if waits:
-            dropped, status = _followed(dropped, landed, made, timeout, as_json=as_json)
-        elif not as_json:
-            typer.echo(f"\n`dropforge watch {dataset}` follows what becomes of it.")
-        if as_json:
-            typer.echo(wire.as_text(dropped))
+    need_to_wait(timeout, waits=waits)
+    dataset = _name_of(folder, name)
+    made = connect()
+    source = bootstrap.directory(folder)
+    here = list(_listed(folder, source))  # before the check: what is uploaded is what was checked
+    _check(folder, checks=checks, as_json=as_json)
+    files = [source.summed(file) for file in files_of(here)]
+    with _advised(made):
+        delivery = Delivery.between(files, made.drop, dataset)
+        if delivery.surplus and not replaces:
+            typer.echo(f"dropforge: {_surplus(delivery, made)}", err=True)
+            raise typer.Exit(1)
+        dropped, landed = _delivered(delivery, here, source, made)
+    if not as_json:
+        _show(dropped)
+    status = 0
+    if waits:
+        dropped, status = _followed(dropped, landed, made, timeout, as_json=as_json)
+    elif not as_json:
+        typer.echo(f"\n`dropforge watch {dataset}` follows what becomes of it.")
+    if as_json:
+        typer.echo(wire.as_text(dropped))
     raise typer.Exit(status)
 
 
@@ -229,7 +225,7 @@ def _advised(made: Ports) -> Iterator[None]:
         yield
     except KeyboardInterrupt as interrupt:
         typer.echo(f"dropforge: interrupted; {_GO_ON}", err=True)
-        raise typer.Exit(130) from interrupt
+        raise typer.Exit(INTERRUPTED) from interrupt
     except NotPermitted as error:
         raise NotPermitted(
             f"{error}. Dropping takes the role Storage Object User on gs://{bucket}: ask its owner"
@@ -246,7 +242,9 @@ def _delivered(delivery: Delivery, here: list[StoredFile], source: "Directory", 
     began = time.monotonic()
     deliverer = Deliverer(delivery, source, made.drop)
     sent = deliverer.sent
-    with _bar(f"Uploading {delivery.dataset}", sum(file.size for file in sent)) as deliverer.progress:
+    size = sum(file.size for file in sent)
+    columns = DownloadColumn(), TransferSpeedColumn()
+    with bar(f"Uploading {delivery.dataset}", size, *columns, wanted=size > 0) as deliverer.progress:
         landed = deliverer.deliver()
     uploaded = tuple(file.name for file in sent)
     known = {file.name for file in delivery.files} | {MANIFEST}
@@ -257,28 +255,10 @@ def _delivered(delivery: Delivery, here: list[StoredFile], source: "Directory", 
         kept=tuple(file.name for file in delivery.kept if file.name not in uploaded),
         removed=delivery.surplus,
         left_out=tuple(file.name for file in here if file.name not in known),
-        bytes=sum(file.size for file in sent),
+        bytes=size,
         seconds=round(time.monotonic() - began, 3),
     )
     return dropped, landed
-
-
-@contextmanager
-def _bar(what: str, size: int) -> Iterator[Callable[[int], object]]:
-    """Show how far it is, on a terminal; takes how many bytes more have been sent."""
-    paper = Console(stderr=True)
-    if not size or not sys.stderr.isatty() or not paper.is_interactive:
-        yield int
-        return
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=paper, transient=True) as bar:
-        yield partial(bar.advance, bar.add_task(what, total=size))
 
 
 def _show(dropped: Dropped) -> None:
@@ -313,16 +293,12 @@ def _followed(
     follower = Follower(made.ledger, made.clock, end_of(made, timeout))
     run = taken_in(landed, made, follower)
     if run is None:
-        return dropped, TIME_IS_UP
+        return dropped, TIMED_OUT
     is_old = run.dropped_at < min(landed.by_name[name].updated for name in (*dropped.uploaded, MANIFEST))
     if not as_json:
         news = f"the same bytes as before: nothing new was started, it is {as_words(run.state)}"
         typer.echo(f"run:      {run.id}" + f"\n{_INDENT}{news}" * is_old)
-    run, status = see_through(run, made, follower, _silent if as_json else teller(made))
-    if status != TIME_IS_UP and not as_json:
+    run, status = see_through(run, made, follower, silent if as_json else teller(made))
+    if status != TIMED_OUT and not as_json:
         close(run)
     return replace(dropped, run=run.id, state=run.state, is_old=is_old), status
-
-
-def _silent(_: Change) -> None:
-    """JSON is said once, at the end."""

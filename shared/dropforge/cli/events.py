@@ -11,8 +11,10 @@ from rich.table import Table
 
 from dropforge import wire
 from dropforge.bootstrap import Ports
+from dropforge.cli.paper import AsJson, console
 from dropforge.cli.place import connect
-from dropforge.cli.runs import AsJson, console, run_named
+from dropforge.cli.runs import run_named
+from dropforge.cli.statuses import INTERRUPTED
 from dropforge.domain.announcements import announced
 from dropforge.domain.errors import DropforgeError, Missing, NotAllowed, Unreadable
 from dropforge.domain.event import Event
@@ -24,14 +26,13 @@ from dropforge.domain.topology import PUBLIC
 from dropforge.reports.schemas import schema, short, summary, type_named
 
 Topics = Annotated[list[str] | None, typer.Option("--topic", metavar="TOPIC", help="Only this topic; may be repeated.")]
-_ENDED_BY_HAND = 130  # as a shell has it
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this file."""
     group = typer.Typer(
         name="events",
-        help="Events: what is told of runs, to whoever subscribes.",
+        help="Events: what subscribers are told of runs.",
         no_args_is_help=True,
         rich_markup_mode="markdown",
     )
@@ -48,12 +49,13 @@ def tail(
     *,
     dataset: Annotated[str, typer.Option("--dataset", metavar="NAME", help="Only events of this dataset.")] = "",
     project: Annotated[
-        str, typer.Option("--project", help="Whose the temporary subscriptions are; by default Dropforge's project.")
+        str,
+        typer.Option("--project", help="The project to make the temporary subscriptions in; by default Dropforge's."),
     ] = "",
-    count: Annotated[int, typer.Option("--count", min=0, help="Stop after so many; 0 for never.")] = 0,
+    count: Annotated[int, typer.Option("--count", min=0, help="Stop after this many events; 0 for never.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Print events as they are published, one a line, until Ctrl-C. Nothing is taken from anybody.
+    """Print events as they are published, one a line, until Ctrl-C. No other subscriber misses any.
 
     It makes a subscription to each topic and removes it at the end; one that was left behind expires after a day. An
     event may be printed twice, and out of order, as any subscriber hears it.
@@ -76,14 +78,14 @@ def replay(
     topics: Topics = None,
     states: Annotated[
         list[State] | None,
-        typer.Option("--state", metavar="STATE", help="Only of this state of the run; may be repeated."),
+        typer.Option("--state", metavar="STATE", help="Only those of this state; may be repeated."),
     ] = None,
-    sure: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    sure: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Publish a run's events again, under their ids, for a subscriber that lost them.
 
-    Everybody who subscribes hears them again; whoever deduplicates by the id passes them over, as Dropforge does.
+    Every subscriber hears them again; one that deduplicates by the id skips them, as Dropforge does.
 
     In JSON: a list of `id` and `topic`.
     """
@@ -97,7 +99,7 @@ def replay(
     if not again:
         raise NotAllowed(f"nothing of run {found.id} is to be published again: {_what_there_is(found, told)}")
     if as_json and not sure:
-        raise typer.BadParameter("with --json nobody is asked: say --yes, too")
+        raise typer.BadParameter("--json does not ask: give --yes, too")
     if as_json:
         for event in again:
             made.bus.publish(event)
@@ -168,7 +170,7 @@ def _ended_by_hand() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        raise typer.Exit(_ENDED_BY_HAND) from None
+        raise typer.Exit(INTERRUPTED) from None
     finally:
         signal.signal(signal.SIGTERM, before)
 

@@ -3,7 +3,6 @@
 Further commands come in by the entry point group `dropforge.commands`: a Typer application each, under its own name.
 """
 
-import os
 import sys
 from collections.abc import Iterator, Mapping, MutableMapping
 from importlib import import_module
@@ -14,6 +13,7 @@ import typer
 from typer.completion import completion_init  # type: ignore[attr-defined]
 from typer.core import TyperGroup
 
+from dropforge.cli.statuses import INTERRUPTED, NOT_READ
 from dropforge.domain.errors import DropforgeError
 
 if TYPE_CHECKING:
@@ -40,11 +40,9 @@ _OURS = {
     "completion": "completion",
 }  # each command, and the module beside this one that adds it
 
-
-INTERRUPTED, NOT_READ = 130, 141  # as a shell has them
 _UNFORESEEN = (
     "this is a fault of Dropforge, not yours: send its maintainers the lines above and what `dropforge --version` says, "
-    "without what is secret in your dataset; what was begun goes on where it was when you call it again"
+    "leaving out what is secret in your dataset; call it again, and it goes on where it was"
 )
 completion_init()  # a shell may ask for what may come next
 
@@ -82,15 +80,22 @@ class _Commands(TyperGroup):
         self.commands = cast("MutableMapping[str, Any]", _Imported())
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - as the base class has it
-        """Run a command; who interrupts it sees one sentence, who reads no further sees none."""
+        """Run a command; an error and an interrupt are one sentence on standard error each, and who reads no further sees none."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as interrupt:
             typer.echo("dropforge: interrupted", err=True)
             raise typer.Exit(INTERRUPTED) from interrupt
         except BrokenPipeError as error:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python would try once more at its end
+            from dropforge.cli.paper import read_no_further  # noqa: PLC0415 - seldom needed
+
+            read_no_further()
             raise typer.Exit(NOT_READ) from error
+        except (DropforgeError, OSError) as error:
+            from dropforge.cli.advice import sentence  # noqa: PLC0415 - seldom needed
+
+            typer.echo(f"dropforge: {sentence(error)}", err=True)
+            raise typer.Exit(2) from error
 
 
 app = typer.Typer(
@@ -113,12 +118,12 @@ def _show_version(wanted: bool) -> None:  # noqa: FBT001 - a callback of the opt
 @app.callback(epilog="Example: `dropforge --profile production runs`")
 def dropforge(
     *,
-    profile: Annotated[
-        str, typer.Option(metavar="NAME", help="Work with the Dropforge that your profiles name so.")
-    ] = "",
+    profile: Annotated[str, typer.Option(metavar="NAME", help="Use the Dropforge of this profile.")] = "",
     project: Annotated[
         str,
-        typer.Option(metavar="ID", help="Work with the Dropforge of a Google Cloud project, as Terraform names it."),
+        typer.Option(
+            metavar="ID", help="Use the Dropforge in this Google Cloud project, with Terraform's default names."
+        ),
     ] = "",
     _: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and stop.")
@@ -129,7 +134,7 @@ def dropforge(
     Without either option: the Dropforge of the environment, else that of the stack in this folder, else of your default profile.
 
     Exit status: 0 it is done, and all is well; 1 it is done, and something is not well, such as a dataset that is rejected;
-    2 it is not done, as a sentence on standard error says; 3 the time was up; 130 interrupted.
+    2 it could not be done (standard error says why); 3 timed out; 130 interrupted.
     """
     if profile and project:
         raise typer.BadParameter("name a profile or a project, not both")
@@ -140,20 +145,12 @@ def dropforge(
 
 
 def main() -> None:
-    """Run the command line: an error is one sentence on standard error and exit status 2.
-
-    What nobody has foreseen is shown whole, and what to do with it is said.
-    """
+    """Run the command line: what nobody has foreseen is shown whole, and what to do with it is said."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that cannot show a sign shows another
     try:
         app()
-    except DropforgeError as error:
-        from dropforge.cli.advice import sentence  # noqa: PLC0415 - seldom needed
-
-        typer.echo(f"dropforge: {sentence(error)}", err=True)
-        sys.exit(2)
     except Exception as error:  # noqa: BLE001 - whatever it is, somebody has to be told
         sys.excepthook(type(error), error, error.__traceback__)
         typer.echo(f"dropforge: {_UNFORESEEN}", err=True)

@@ -73,7 +73,7 @@ def _require_network() -> None:
     try:
         socket.getaddrinfo(_CLOUD, 443)
     except OSError as error:
-        raise Unavailable(f"{_CLOUD} is not known to this machine: is it on the network?") from error
+        raise Unavailable(f"this machine cannot resolve {_CLOUD}: is it on the network?") from error
 
 
 def require_running() -> None:

@@ -14,7 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from dropforge import settings, wire
-from dropforge.cli.check import drawn, errors_in_one_sentence, examined, opened, output
+from dropforge.cli.folder import examined, opened
+from dropforge.cli.paper import AsJson, drawn, output
 from dropforge.cli.place import STACK, connect
 from dropforge.domain.caps import Caps, Over, Reserved, decide
 from dropforge.domain.errors import DropforgeError
@@ -81,18 +82,17 @@ def plan(
         str, typer.Argument(metavar="FOLDER", help="A folder on this machine, or gs://BUCKET/PATH.", show_default=False)
     ],
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON with stable fields.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Estimate what tuning a dataset folder takes: steps, hours, the price by the operator's table, and the caps.
 
     Exit status: 0 it would be submitted, at once or when there is room; 1 it would not, because the dataset is
-    rejected or a cap can never hold it; 2 not estimated, as a sentence on standard error says.
+    rejected or a cap can never hold it; 2 not estimated (standard error says why).
     """
-    with errors_in_one_sentence():
-        operator = settings.operator()
-        report = examined(folder)
-        made = _made(report, _configuration(folder, operator), operator)
-        output(wire.as_text(made) if as_json else _trimmed(drawn(partial(_show, made, report, folder))))
+    operator = settings.operator()
+    report = examined(folder)
+    made = _made(report, _configuration(folder, operator), operator)
+    output(wire.as_text(made) if as_json else drawn(partial(_show, made, report, folder)))
     raise typer.Exit(0 if made.is_submitted else 1)
 
 
@@ -222,7 +222,3 @@ def _lasting(hours: float) -> str:
 
 def _price(price: float | None, currency: str, lacking: str) -> str:
     return f"not known: {lacking}" if price is None else f"{price:,.2f} {currency}"
-
-
-def _trimmed(text: str) -> str:
-    return "\n".join(line.rstrip() for line in text.splitlines())

@@ -1,7 +1,7 @@
 """`dropforge predict`: the vectors of texts, by a tuned model or by a base model."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -14,8 +14,8 @@ from rich.text import Text as Cell
 
 from dropforge import wire
 from dropforge.bootstrap import Ports
+from dropforge.cli.paper import AsJson, console
 from dropforge.cli.place import connect
-from dropforge.cli.runs import AsJson, console
 from dropforge.domain.catalogue import LIMITS, PREDICTING, suggestion
 from dropforge.domain.errors import Missing, Refused, Unreadable
 from dropforge.domain.probe import Text
@@ -72,10 +72,10 @@ def predict(
     ] = None,
     *,
     dataset: Annotated[
-        str, typer.Option(metavar="NAME", help="By the model that this dataset's readers are pointed to.")
+        str, typer.Option(metavar="NAME", help="Use the model that this dataset's readers are pointed to.")
     ] = "",
-    run: Annotated[str, typer.Option(metavar="RUN", help="By the model of this run.")] = "",
-    base: Annotated[str, typer.Option(metavar="MODEL", help="By this base model, untuned.")] = "",
+    run: Annotated[str, typer.Option(metavar="RUN", help="Use the model of this run.")] = "",
+    base: Annotated[str, typer.Option(metavar="MODEL", help="Use this base model, untuned.")] = "",
     file: Annotated[
         str,
         typer.Option(
@@ -84,11 +84,11 @@ def predict(
         ),
     ] = "",
     task_type: Annotated[
-        str, typer.Option(metavar="TASK", help="What for; without it what the model was tuned for, or DEFAULT.")
+        str, typer.Option(metavar="TASK", help="What for; by default what the model was tuned for, or DEFAULT.")
     ] = "",
     title: Annotated[str, typer.Option(help="The title of every text that comes without one.")] = "",
     dimensions: Annotated[
-        int | None, typer.Option(min=1, help="Length of a base model's vectors; without it the longest.")
+        int | None, typer.Option(min=1, help="Length of a base model's vectors; by default the longest.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -97,9 +97,9 @@ def predict(
     In JSON: `id`, where the text came with one, and `embedding`.
     """
     if [bool(dataset), bool(run), bool(base)].count(True) != 1:
-        raise typer.BadParameter("say by which model: one of --dataset NAME, --run RUN and --base MODEL")
+        raise typer.BadParameter("name the model: one of --dataset NAME, --run RUN and --base MODEL")
     if dimensions and not base:
-        raise typer.BadParameter("--dimensions goes with --base: the length of a tuned model's vectors is settled")
+        raise typer.BadParameter("--dimensions goes with --base: the length of a tuned model's vectors is fixed")
     with _given(texts or [], file, title) as given:
         made = connect()
         if base:
@@ -187,7 +187,7 @@ def _given(texts: Sequence[str], file: str, title: str) -> Iterator[Iterator[_Gi
     if texts and file:
         raise typer.BadParameter("give texts or --file FILE, not both")
     if texts:
-        yield _checked((_Given("", Text(title, text)) for text in texts), "text {}")
+        yield (_checked(_Given("", Text(title, text)), f"text {number}") for number, text in enumerate(texts, 1))
     elif file not in {"", _STDIN}:
         try:
             stream = open(file, "rb")  # noqa: SIM115, PTH123 - closed below
@@ -209,7 +209,8 @@ def _read(stream: BinaryIO, file: str, title: str) -> Iterator[_Given]:
         if not bare:
             continue
         records = bare.startswith(b"{") if records is None else records
-        yield from _checked([_of_line(bare, f"{file}:{number}", title, record=records)], f"{file}:{number}")
+        where = f"{file}:{number}"
+        yield _checked(_of_line(bare, where, title, record=records), where)
 
 
 def _of_line(line: bytes, where: str, title: str, *, record: bool) -> _Given:
@@ -218,17 +219,21 @@ def _of_line(line: bytes, where: str, title: str, *, record: bool) -> _Given:
             return _Given("", Text(title, line.decode()))
         identity, text = wire.record(line, where)
     except UnicodeDecodeError as error:
-        raise Refused(f"{where} is no UTF-8: write the file anew as UTF-8") from error
+        raise Refused(f"{where} is not UTF-8: save the file as UTF-8") from error
     except Unreadable as error:
         raise Refused(f"{error}; a file that begins with {{ is read as JSON lines") from error
     return _Given(identity, Text(text.title or title, text.text))
 
 
-def _checked(given: Iterable[_Given], where: str) -> Iterator[_Given]:
-    for number, each in enumerate(given, 1):
-        if not each.text.text.strip():
-            raise Refused(f"{where.format(number)} is empty: no model embeds that")
-        yield each
+def _checked(given: _Given, where: str) -> _Given:
+    """The same.
+
+    Raises:
+        Refused: There is nothing in it.
+    """
+    if not given.text.text.strip():
+        raise Refused(f"{where} is empty: no model embeds that")
+    return given
 
 
 # Vectors
@@ -262,7 +267,7 @@ def _embedded(model: Model, given: Iterator[_Given]) -> Iterator[tuple[list[_Giv
     while some := list(islice(given, _AT_ONCE)):
         for number, each in enumerate(some, done + 1):
             if told := too_long(each.text, model):
-                typer.echo(f"dropforge: text {number} is {told}: the rest of it does not count", err=True)
+                typer.echo(f"dropforge: text {number} is {told}: the rest is ignored", err=True)
         vectors = model.embed([each.text for each in some])
         yield some, [brief(vector, f"text {number}") for number, vector in enumerate(vectors, done + 1)]
         done += len(some)

@@ -19,12 +19,12 @@ import tomllib
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import msgspec
 import typer
 
 from dropforge import wire
+from dropforge.cli.paper import AsJson
 from dropforge.domain.catalogue import suggestion
 from dropforge.domain.errors import Misconfigured
 from dropforge.domain.text import printable
@@ -100,7 +100,7 @@ def read(environment: Mapping[str, str] | None = None) -> Profiles:
             raise ValueError(f"its default is {default!r}, which is none of its profiles{suggestion(default, named)}")  # noqa: TRY301 - told with the rest
         for name, profile in named.items():
             if not _PROJECT.fullmatch(profile.project):
-                raise ValueError(f"{name}: {profile.project!r} is no id of a Google Cloud project")  # noqa: TRY301 - as above
+                raise ValueError(f"{name}: {profile.project!r} is not the id of a Google Cloud project")  # noqa: TRY301 - as above
     except FileNotFoundError:
         return Profiles(file, "", {})
     except (OSError, ValueError, msgspec.ValidationError) as error:
@@ -123,7 +123,7 @@ def of_project(project: str) -> Profile:
     """
     if not _PROJECT.fullmatch(project):
         raise Misconfigured(
-            f"{printable(project)} is no id of a Google Cloud project: 6 to 30 of a-z, 0-9 and dashes, beginning with a letter"
+            f"{printable(project)} is not the id of a Google Cloud project: 6 to 30 of a-z, 0-9 and dashes, beginning with a letter"
         )
     return Profile(project=project)
 
@@ -149,10 +149,8 @@ def add_to(app: typer.Typer) -> None:
     app.command(epilog="Example: `dropforge profiles`; then `dropforge --profile production runs`")(profiles)
 
 
-def profiles(
-    *, as_json: Annotated[bool, typer.Option("--json", help="Print JSON with stable fields.")] = False
-) -> None:
-    """List the Dropforges that your file of profiles names.
+def profiles(*, as_json: AsJson = False) -> None:
+    """List your profiles: Dropforges in the cloud, each under a name.
 
     In JSON: `file`, where it is or would be; `default`; and `profiles`, each by its name, as the file has it.
     """

@@ -1,6 +1,5 @@
 """`dropforge runs` and `dropforge show`: what the ledger says."""
 
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -8,11 +7,11 @@ from itertools import islice
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from dropforge import wire
+from dropforge.cli.paper import AsJson, console
 from dropforge.cli.place import connect
 from dropforge.domain.announcements import Links, announcement
 from dropforge.domain.errors import Missing
@@ -25,12 +24,9 @@ from dropforge.domain.text import as_span, as_words, printable, shortened
 from dropforge.history import Summary
 from dropforge.ledger import Ledger
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON with stable fields.")]
-
 _COLOURS = {"good": "green", "bad": "red", "plain": "", "busy": "cyan"}
 _A_FEW = 3  # findings of a run that goes on
 _PAGE = 500  # lines of the history that are asked for at a time
-_PIPED_WIDTH = 160  # a pipe has no width of its own
 
 
 def add_to(app: typer.Typer) -> None:
@@ -43,12 +39,12 @@ def runs(
     *,
     dataset: Annotated[str, typer.Option(metavar="NAME", help="Only those of this dataset.")] = "",
     state: Annotated[
-        list[State] | None, typer.Option(metavar="STATE", help="Only those that stand there; may be repeated.")
+        list[State] | None, typer.Option(metavar="STATE", help="Only those in this state; may be repeated.")
     ] = None,
-    most: Annotated[int, typer.Option(metavar="N", min=1, help="How many of those that are past at most.")] = 50,
+    most: Annotated[int, typer.Option(metavar="N", min=1, help="Show at most this many past runs.")] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """List runs: those in flight, then those that are past, the newest first."""
+    """List runs: those in flight, then past ones, the newest first."""
     found, is_all = _listed(connect().ledger, dataset, frozenset(state or State), most)
     if as_json:
         typer.echo(wire.as_text(found))
@@ -61,8 +57,7 @@ def runs(
     for heading in ("run", "state", "nDCG@10, base → tuned", "started"):
         table.add_column(heading, no_wrap=True)
     for run in found:
-        figures = f"{run.base:.3f} → {run.tuned:.3f}" if run.base is not None and run.tuned is not None else ""
-        table.add_row(run.id, coloured(run.state), figures, _ago(run.started))
+        table.add_row(run.id, coloured(run.state), figures(run.base, run.tuned), _ago(run.started))
     console().print(table)
     if not is_all:
         typer.echo(f"There are older ones: `--most {most * 10}` shows more.", err=True)
@@ -203,11 +198,11 @@ def _judged(judgement: Judgement) -> Iterator[tuple[str, str]]:
     """The gate's verdict, its figures, and the queries that changed most."""
     yield "gate", f"{as_words(judgement.verdict)}: {judgement.because}"
     for model in ("base", "tuned", "deployed"):
-        if figures := judgement.figures.get(model):
-            shown = (f"{measure} {figures[measure]:.3f}" for measure in MEASURES if measure in figures)
-            yield "", f"{model:<9}" + "   ".join(shown)
-    if not judgement.figures and judgement.base is not None and judgement.tuned is not None:
-        yield "", f"{judgement.metric}, base → tuned: {judgement.base:.3f} → {judgement.tuned:.3f}"
+        if measured := judgement.figures.get(model):
+            each = (f"{measure} {measured[measure]:.3f}" for measure in MEASURES if measure in measured)
+            yield "", f"{model:<9}" + "   ".join(each)
+    if not judgement.figures and (shown := figures(judgement.base, judgement.tuned)):
+        yield "", f"{judgement.metric}, base → tuned: {shown}"
     for example in judgement.examples:
         yield "", f"rank {example.before or '>10'} → {example.after or '>10'}: {example.text}"
 
@@ -217,18 +212,10 @@ def coloured(state: State) -> Text:
     return Text(as_words(state), style=_COLOURS[look(state)])
 
 
+def figures(base: float | None, tuned: float | None) -> str:
+    """What the base and the tuned model measured; empty where that is not known of both."""
+    return "" if base is None or tuned is None else f"{base:.3f} → {tuned:.3f}"
+
+
 def _ago(time: datetime) -> str:
     return f"{as_span(datetime.now(UTC) - time)} ago"
-
-
-def console() -> Console:
-    """Where tables are printed: as wide as the terminal, or wide enough for a pipe."""
-    return _Paper(width=None if sys.stdout.isatty() else _PIPED_WIDTH)
-
-
-class _Paper(Console):
-    """Rich would end the program by itself where nobody reads any more, as if something were not well."""
-
-    def on_broken_pipe(self) -> None:
-        """Let the command line end it."""
-        raise  # noqa: PLE0704 - it is called where one is being handled

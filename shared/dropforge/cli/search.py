@@ -3,11 +3,9 @@
 import hashlib
 import heapq
 import os
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
@@ -15,16 +13,15 @@ from typing import Annotated
 import numpy as np
 import numpy.typing as npt
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import MofNCompleteColumn
 from rich.table import Table
 from rich.text import Text as Cell
 
 from dropforge import wire
 from dropforge.bootstrap import Ports
+from dropforge.cli.paper import AsJson, bar, console
 from dropforge.cli.place import connect
 from dropforge.cli.predict import Model, of_base, of_space, space_of, too_long
-from dropforge.cli.runs import AsJson, console
 from dropforge.domain.datasets import CORPUS
 from dropforge.domain.errors import Missing, Refused, Unreadable
 from dropforge.domain.files import StoredFile
@@ -71,8 +68,8 @@ def search(
 ) -> None:
     """Search a dataset's documents with its deployed model, by the cosine of their vectors and the query's.
 
-    The vectors of the documents are taken from the run where it has them. Else they are made, which may take minutes
-    the first time, and kept in `~/.cache/dropforge` (or in XDG_CACHE_HOME), which may be removed.
+    The documents' vectors are taken from the run where it has them; else they are made, which may take minutes the
+    first time, and kept in `~/.cache/dropforge` (or in XDG_CACHE_HOME), which may be removed.
 
     In JSON: a list, the best first, of `rank`, `score`, `id`, `title`, `text`.
     """
@@ -136,21 +133,25 @@ def _documents(
     stored: Iterator[tuple[str, list[float]]] | None = None
     run = made.ledger.load(space.run)
     total = run.checked.rows.get(CORPUS) if run and run.checked else None
-    with made.state.open(corpus) as lines, _bar(f"Reading the documents of {space.dataset}", total) as advance:
+    what = f"Reading the documents of {space.dataset}"
+    with made.state.open(corpus) as lines, bar(what, total, MofNCompleteColumn()) as advance:
         texts = map(text_of, lines)
         number = 0
         while some := list(islice(texts, _PART)):
             vectors = kept.part(number, len(some))
-            if vectors is None and ready:
-                stored = stored or islice(embeddings.read(prefix), number * _PART, None)
-                vectors = _matching(some, list(islice(stored, len(some))), prefix)
-                kept.keep(number, vectors)
-            elif vectors is None:
-                vectors = np.asarray(model.embed([text for _, text in some]), np.float32)
+            if vectors is None and ready and stored is None:
+                stored = islice(embeddings.read(prefix), number * _PART, None)
+            theirs = list(islice(stored or (), len(some)))  # also of a part that is kept: they keep pace
+            if vectors is None:
+                vectors = _matching(some, theirs, prefix) if ready else _embedded(some, model)
                 kept.keep(number, vectors)
             yield some, vectors
             advance(len(some))
             number += 1
+
+
+def _embedded(documents: Documents, model: Model) -> Vectors:
+    return np.asarray(model.embed([text for _, text in documents]), np.float32)
 
 
 def _matching(documents: Documents, stored: list[tuple[str, list[float]]], prefix: str) -> Vectors:
@@ -203,18 +204,6 @@ class _Kept:
 
     def _path(self, number: int) -> Path:
         return self.folder / f"part-{number:05}.npy"
-
-
-@contextmanager
-def _bar(what: str, total: int | None) -> Iterator[Callable[[int], object]]:
-    """Show how far it is, on a terminal; takes how many documents more are done."""
-    console = Console(stderr=True)
-    if not sys.stderr.isatty() or not console.is_interactive:
-        yield int
-        return
-    columns = TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console, transient=True) as bar:
-        yield partial(bar.advance, bar.add_task(printable(what), total=total))
 
 
 def _table(hits: list[Hit], width: int) -> Table:

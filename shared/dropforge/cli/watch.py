@@ -15,12 +15,13 @@ from rich.text import Text
 
 from dropforge import wire
 from dropforge.bootstrap import Ports
-from dropforge.cli.check import errors_in_one_sentence
+from dropforge.cli.paper import AsJson, console
 from dropforge.cli.place import connect
-from dropforge.cli.runs import AsJson, coloured, console, run_named
+from dropforge.cli.runs import coloured, figures, run_named
+from dropforge.cli.statuses import INTERRUPTED, TIMED_OUT
 from dropforge.domain.announcements import announcement
 from dropforge.domain.datasets import NAME, ROOT, Folder
-from dropforge.domain.errors import Missing
+from dropforge.domain.errors import Missing, Refused
 from dropforge.domain.runs import Run, State
 from dropforge.domain.text import as_span, as_words, printable
 from dropforge.follow import Change, Follower
@@ -28,10 +29,8 @@ from dropforge.reports.timeline import mentioned, told
 
 Timeout = Annotated[
     float | None,
-    typer.Option("--timeout", metavar="SECONDS", min=0, help="Follow it for so long at most; the run goes on."),
+    typer.Option("--timeout", metavar="SECONDS", min=0, help="Follow it for this long at most; the run goes on."),
 ]
-TIME_IS_UP = 3
-_INTERRUPTED = 130  # as a shell has it
 _KEPT = {  # what is well, though nothing is served, by policy
     "manual": "its policy is `manual`: the model waits for `dropforge approve {}`",
     "never": "its policy is `never`: the model is kept, and not served",
@@ -67,27 +66,36 @@ def watch(
     `verdict`, `base`, `tuned`, `endpoint`, `error`. Ctrl-C stops following; the run goes on.
 
     Exit status: 0 deployed, or kept as the dataset's policy has it (`manual`, `never`); 1 rejected, failed, cancelled,
-    withheld or not deployed; 2 it cannot be followed, as a sentence on standard error says; 3 the time is up.
+    withheld or not deployed; 2 it cannot be followed (standard error says why); 3 timed out.
     """
-    with errors_in_one_sentence():
-        made = connect()
-        until = end_of(made, timeout)
-        if not named:
-            _follow_everything(made, until, as_json=as_json)
-            raise typer.Exit(TIME_IS_UP)
-        follower = Follower(made.ledger, made.clock, until)
-        run, status = _meant(made, named, follower), TIME_IS_UP
-        tell = (lambda change: typer.echo(_record(change))) if as_json else teller(made)
-        if run is not None:
-            run, status = see_through(run, made, follower, tell)
-            if status != TIME_IS_UP and not as_json:
-                close(run)
+    made = connect()
+    until = end_of(made, timeout)
+    if not named:
+        _follow_everything(made, until, as_json=as_json)
+        raise typer.Exit(TIMED_OUT)
+    follower = Follower(made.ledger, made.clock, until)
+    run, status = _meant(made, named, follower), TIMED_OUT
+    tell = (lambda change: typer.echo(_record(change))) if as_json else teller(made)
+    if run is not None:
+        run, status = see_through(run, made, follower, tell)
+        if status != TIMED_OUT and not as_json:
+            close(run)
     raise typer.Exit(status)
 
 
 def end_of(made: Ports, timeout: float | None) -> datetime | None:
     """When the time is up; None for never."""
     return None if timeout is None else made.clock.now() + timedelta(seconds=timeout)
+
+
+def need_to_wait(timeout: float | None, *, waits: bool) -> None:
+    """See that a timeout has something to limit.
+
+    Raises:
+        Refused: Nobody waits.
+    """
+    if timeout is not None and not waits:
+        raise Refused("--timeout says how long to follow the run: give --wait, too")
 
 
 def _meant(made: Ports, named: str, follower: Follower) -> Run | None:
@@ -133,7 +141,7 @@ def see_through(run: Run, made: Ports, follower: Follower, tell: Callable[[Chang
     if not run.is_settled:
         step = f"it goes on, and `dropforge watch {run.id}` follows it"
         typer.echo(f"dropforge: the time is up, and {run.id} is {as_words(run.state)}: {step}", err=True)
-        return run, TIME_IS_UP
+        return run, TIMED_OUT
     return run, 0 if run.state in {State.DEPLOYED, State.RETIRED} or _is_kept(run) else 1
 
 
@@ -143,9 +151,8 @@ def _following(command: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as interrupt:
-        step = f"`{command}` takes it up again"
-        typer.echo(f"\ndropforge: following has stopped, the run goes on: {step}", err=True)
-        raise typer.Exit(_INTERRUPTED) from interrupt
+        typer.echo(f"\ndropforge: following has stopped, and nothing else: `{command}` takes it up again", err=True)
+        raise typer.Exit(INTERRUPTED) from interrupt
 
 
 def _is_kept(run: Run) -> bool:
@@ -176,6 +183,10 @@ def teller(made: Ports) -> Callable[[Change], None]:
     """What shows a change of a run on a line, after the time since its drop."""
     paper = console()
     return lambda change: paper.print(_line(change, made, _moment(change.at - change.run.dropped_at)))
+
+
+def silent(_: Change) -> None:
+    """Tell nothing: JSON is said once, at the end."""
 
 
 def _moment(passed: timedelta) -> str:
@@ -234,7 +245,7 @@ def _follow_everything(made: Ports, until: datetime | None, *, as_json: bool) ->
                 else:
                     paper.print(_line(change, made, f"{change.at.astimezone():%H:%M:%S}"))
     except KeyboardInterrupt as interrupt:  # as it is meant to end
-        raise typer.Exit(_INTERRUPTED) from interrupt
+        raise typer.Exit(INTERRUPTED) from interrupt
 
 
 def _show_everything(looks: Iterator[list[Change]], made: Ports, paper: Console) -> None:
@@ -254,9 +265,9 @@ def _drawn(board: dict[str, Change], made: Ports, paper: Console) -> Table:
     room = max(paper.height - 4, 1)
     for change in rows[:room]:
         run, judged = change.run, change.run.judgement
-        figures = f"{judged.base:.3f} → {judged.tuned:.3f}" if judged and judged.base and judged.tuned else ""
+        measured = figures(judged.base, judged.tuned) if judged else ""
         state = Text("waits", "yellow") if change.waits else coloured(run.state)
-        table.add_row(printable(run.id), state, as_span(made.clock.now() - change.at), figures)
+        table.add_row(printable(run.id), state, as_span(made.clock.now() - change.at), measured)
     flying = sum(not change.run.is_settled for change in rows)
     more = f", {len(rows) - room} more" if len(rows) > room else ""
     table.caption = f"{flying or 'nothing'} in flight{more}; Ctrl-C ends this"

@@ -221,7 +221,7 @@ def _deployed(run: Run, about: dict[str, Any]) -> Event:
         endpoint=serving.endpoint,
         space_id=serving.space,
         previous_space_id=serving.previous_space,
-        reindex_required=serving.reindex_required,
+        reindex_required=True,
         current=serving.current,
         dimensions=serving.dimensions,
         metrics=tuned.metrics,

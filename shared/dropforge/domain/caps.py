@@ -84,7 +84,7 @@ class Over:
 
 
 def decide(estimate: Estimate, caps: Caps, reserved: Reserved) -> Over | None:
-    """Whether a run is over a cap; None where there is room. What refuses it is told before what lets it wait.
+    """Whether a run is over a cap; None where there is room. A cap that refuses the run is reported before one that makes it wait.
 
     Raises:
         Misconfigured: A cap is on the price, and there is none.
@@ -119,7 +119,7 @@ def _over(cap: str, takes: float, reserved: float | None, limit: float | None, u
     return Over(cap=cap, estimate=takes, reserved=taken, limit=limit, unit=unit, waits=waits)
 
 
-def problems_with(caps: Caps, prices: Prices, pace: Pace, training: Hardware) -> list[str]:
+def problems_of_caps(caps: Caps, prices: Prices, pace: Pace, training: Hardware) -> list[str]:
     """What is wrong with what an operator wrote, in sentences; empty for what is good."""
     return [*_wrong_figures(caps, prices, pace), *_wrong_together(caps, prices, pace, training)]
 

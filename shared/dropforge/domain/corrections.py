@@ -60,7 +60,7 @@ def corrected(catalogue: Catalogue, corrections: Corrections) -> Catalogue:
     """The catalogue with an operator's corrections.
 
     Raises:
-        ValueError: One of them cannot be; says which, and what it should be.
+        ValueError: One of them is impossible; says which, and what it should be.
     """
     _check_forms("regions", "region", corrections.regions)
     _check_forms("training_accelerators", "accelerator", corrections.training_accelerators)

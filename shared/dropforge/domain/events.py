@@ -76,7 +76,7 @@ class JobComplete(RunEvent):
     Attributes:
         outcome: `succeeded`, `failed`, `cancelled` or `paused`.
         job: The pipeline job's resource name; empty where there never was one.
-        seconds: From submission, or where there was none from the run's begin, until now.
+        seconds: From submission, or, where there was none, from when the run began, until now.
         model: The tuned model's resource name; empty where there is none.
         metrics: As the pipeline's evaluator wrote them: its keys, its figures.
         error: Why it ended badly; None where it did not.

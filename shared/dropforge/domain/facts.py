@@ -168,7 +168,6 @@ class Serving:
         decision: What becomes of the model, once it is decided: `open` just before readers are pointed to it, `withhold`,
             `retire` when it is about to go; empty before.
         previous_space: What the alias pointed to before; empty for a first deployment.
-        reindex_required: Whether readers must embed their documents anew before switching.
         current: Whether the alias was moved here; False where a newer drop was deployed meanwhile.
         embeddings: `gs://` prefix of the corpus' vectors in this space; empty where there are none.
         unembedded: Why there are none although somebody asked for them.
@@ -184,7 +183,6 @@ class Serving:
     passed: bool = False
     decision: Literal["", "open", "withhold", "retire"] = ""
     previous_space: str = ""
-    reindex_required: bool = True
     current: bool = False
     embeddings: str = ""
     unembedded: str = ""
@@ -197,7 +195,7 @@ class Waiting:
     """Why a validated run is not submitted yet.
 
     Attributes:
-        reason: `quota` for the service's own; the cap's name for the operator's budget; `backoff` after a failure.
+        reason: `quota` for the service's own, or where too many ask for the budget at once; the cap's name for the operator's budget; `backoff` after a failure.
         since: When this reason was first met.
         sentence: For people, with the figures.
     """

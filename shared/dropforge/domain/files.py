@@ -15,7 +15,7 @@ class StoredFile:
         generation: Which bytes: changes with every write (Cloud Storage, "Object versioning").
         size: Bytes.
         crc32c: Base64 of the big-endian checksum, as the service gives it; composed objects have it too.
-        updated: When these bytes were finalized.
+        updated: When its bytes or its metadata last changed, by the service's clock.
         encoding: `Content-Encoding` as stored; empty for plain bytes.
         metadata: The object's custom metadata.
     """

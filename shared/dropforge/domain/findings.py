@@ -9,7 +9,7 @@ from dropforge.domain.datasets import KNOWN
 from dropforge.domain.rules import RULES, Severity
 from dropforge.domain.text import TAB, printable, shortened
 
-Verdict = Literal["accepted", "rejected"]
+Acceptance = Literal["accepted", "rejected"]
 MOST_KEPT = 1_000
 _SHOWN = 80
 _EXCERPT = 100  # characters of a line
@@ -55,7 +55,7 @@ class Report:
         held_out: Test queries with a relevant document that are not trained on: those by which a model can be measured.
     """
 
-    verdict: Verdict
+    verdict: Acceptance
     findings: tuple[Finding, ...]
     counts: dict[str, int]
     rows: dict[str, int]
@@ -151,7 +151,7 @@ class Findings:
         for severity in Severity:
             held = [held for code, held in self._held.items() if RULES[code].severity is severity]
             kept += sorted(_fair(held, MOST_KEPT - len(kept)), key=_place)
-        verdict: Verdict = "rejected" if self.rejected else "accepted"
+        verdict: Acceptance = "rejected" if self.rejected else "accepted"
         return Report(verdict, tuple(kept), dict(self._counts), dict(self.rows), self.held_out)
 
 

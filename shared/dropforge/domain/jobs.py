@@ -136,7 +136,7 @@ def order_for(
         template=TEMPLATE + model.template,
         parameters=parameters,
         output=f"{data}output",
-        labels=labels_of(run, labels or {}),
+        labels=resource_labels_of(run, labels or {}),
         encryption_key=encryption_key,
     )
 
@@ -152,7 +152,7 @@ def is_placed_by(order: Order, labels: Mapping[str, str], parameters: Mapping[st
     )
 
 
-def labels_of(run: Run, further: Mapping[str, str]) -> dict[str, str]:
+def resource_labels_of(run: Run, further: Mapping[str, str]) -> dict[str, str]:
     """The labels that everything of a run carries: the operator's further ones, and ours, by which we know it again."""
     return {**further, MANAGED[0]: MANAGED[1], RUN_LABEL: run.id, DATASET_LABEL: run.dataset}
 
@@ -160,14 +160,14 @@ def labels_of(run: Run, further: Mapping[str, str]) -> dict[str, str]:
 def problems_of_labels(labels: Mapping[str, str]) -> list[str]:
     """What is wrong with the labels that an operator wrote, in sentences; empty for good ones."""
     ours = {MANAGED[0], RUN_LABEL, DATASET_LABEL}
-    wrong = [f"labels.{key} is a label of Dropforge's own: call it otherwise" for key in labels if key in ours]
+    wrong = [f"labels.{key} is a label of Dropforge's own: choose another name" for key in labels if key in ours]
     for key, value in labels.items():
         if not (_LABEL_KEY.fullmatch(key) and _LABEL_VALUE.fullmatch(value)):
             wrong.append(
                 f"labels.{key} is {value!r}: both have at most 63 of a-z, 0-9, _ and -, a key begins with a letter"
             )
     if len(labels) + len(ours) > _MOST_LABELS:
-        wrong.append(f"labels has {len(labels)} labels, at most {_MOST_LABELS - len(ours)} are possible")
+        wrong.append(f"labels has {len(labels)} labels, at most {_MOST_LABELS - len(ours)} are allowed")
     return wrong
 
 
@@ -220,7 +220,7 @@ def fault_of(code: str, message: str, step: str = "", *, of_pipeline: bool = Fal
         code: The service's word for it.
         message: In its words.
         step: Where it happened.
-        of_pipeline: Whether the pipeline itself failed: only there a dataset can be to blame. What submission,
+        of_pipeline: Whether the pipeline itself failed: only then can a dataset be to blame. What submission,
             endpoints and deployments are refused for is the operator's to change.
     """
     kind = _KINDS.get(code, "service")

@@ -15,7 +15,7 @@ from dropforge.domain.message import Message, Tone
 from dropforge.domain.notifications import kind_of
 from dropforge.domain.plan import Estimate, figure
 from dropforge.domain.rules import RULES, Severity
-from dropforge.domain.runs import State
+from dropforge.domain.runs import BAD
 from dropforge.domain.text import as_words, printable
 
 _SHOWN_FINDINGS = 5
@@ -125,8 +125,9 @@ def _submitted(event: events.TuningSubmitted) -> Message:
 _MENDED = {
     "data": "Mend the dataset and drop it again.",
     "budget": "Ask for less (fewer steps, a smaller batch) and drop it again, or have the operator raise the cap.",
-    "quota": "A quota of the project is too small: another attempt begins by itself, as far as the operator lets it.",
+    "quota": "A quota of the project is too small: another attempt starts by itself, up to the number that the operator allows.",
     "permission": "The job's service account lacks a right: the operator grants it, then `dropforge rerun` begins again.",
+    "refusal": "No job was started: change what is refused above, then drop the folder again.",
     "service": "Look at the pipeline job; this is not the dataset's fault. `dropforge rerun` begins again.",
 }
 
@@ -137,8 +138,11 @@ def _completed(event: events.JobComplete) -> Message:
         return _message(event, f"{event.dataset}: tuning succeeded", Tone.GOOD, facts=(took,))
     error = event.error
     facts = (took, *((("Step", error.step or "none"), ("Code", error.code)) if error else ()))
+    about = error.kind if error and error.kind in _MENDED else "service"
+    if about == "service" and not event.job:
+        about = "refusal"
     steps = {
-        "failed": _MENDED[error.kind if error and error.kind in _MENDED else "service"],
+        "failed": _MENDED[about],
         "paused": f"Resume the pipeline job, or `dropforge cancel {event.run}`.",
         "cancelled": f"`dropforge rerun {event.run}` begins again.",
     }
@@ -171,12 +175,20 @@ def _deployed(event: events.ModelDeployed) -> Message:
         event,
         f"{event.dataset}: model deployed",
         Tone.GOOD,
-        facts=(*figures, *gate, ("Endpoint", event.endpoint), ("Space", event.space_id)),
+        facts=(
+            *figures,
+            *gate,
+            ("Endpoint", event.endpoint),
+            ("Space", event.space_id),
+            *((("Vectors", event.embeddings),) if event.embeddings else ()),
+        ),
         bars=judged.compared if judged else (),
-        details=(f"{judged.because}: deployed all the same, as its policy says",) if judged and cannot_tell else (),
-        next_step="Embed the documents anew with this endpoint, then switch readers to it."
-        if event.current
-        else "A newer drop of this dataset is deployed already; the alias stays there.",
+        details=(f"{judged.because}: deployed anyway, as its policy says",) if judged and cannot_tell else (),
+        next_step="A newer drop of this dataset is deployed already; the alias stays there."
+        if not event.current
+        else "Import the vectors of the corpus, then switch readers to this endpoint."
+        if event.embeddings
+        else "Embed the documents anew with this endpoint, then switch readers to it.",
     )
 
 
@@ -205,7 +217,7 @@ def _withheld(event: events.ModelWithheld) -> Message:
         Tone.NEUTRAL if error else Tone.BAD,
         bars=judged.compared if judged else (),
         details=(error.message,) if error else details,
-        next_step=f"The model is kept, but not served. `dropforge approve {event.run}` deploys it all the same.",
+        next_step=f"The model is kept, but not served. `dropforge approve {event.run}` deploys it anyway.",
     )
 
 
@@ -227,7 +239,7 @@ def _skipped(event: events.DatasetSkipped) -> Message:
         f"{event.dataset}: the same bytes as before, nothing was started",
         Tone.NEUTRAL,
         facts=(("Run", event.run),),
-        next_step=f"`dropforge show {event.run}` tells what became of it; `dropforge rerun {event.run}` trains it all the same.",
+        next_step=f"`dropforge show {event.run}` tells what became of it; `dropforge rerun {event.run}` trains it anyway.",
     )
 
 
@@ -235,8 +247,9 @@ def _incomplete(event: events.DatasetIncomplete) -> Message:
     meant = event.probably_meant
     return _message(
         event,
-        f"{event.dataset}: the folder is incomplete",
+        "A dropped folder is incomplete",  # nobody has looked at its name yet
         Tone.BAD,
+        facts=(("Folder", quoted(event.dataset)),),
         details=tuple(
             f"{name} is missing" + (f"; was {quoted(meant[name])} meant to be it?" if name in meant else "")
             for name in event.missing
@@ -273,7 +286,7 @@ def _retired(event: events.SpaceRetired) -> Message:
 def _waiting(event: events.RunWaiting) -> Message:
     return _message(
         event,
-        f"{event.dataset}: waits to be submitted",
+        f"{event.dataset}: waiting to be submitted",
         Tone.NEUTRAL,
         facts=(("Since", f"{event.since:%Y-%m-%d %H:%M} UTC"),),
         details=(event.sentence,),
@@ -283,12 +296,14 @@ def _waiting(event: events.RunWaiting) -> Message:
 
 def _stuck(event: events.RunStuck) -> Message:
     steps = {
+        "validated": f"`dropforge show {event.run}` says what it waits for; `dropforge cancel {event.run}` ends it.",
         "paused": f"Resume the pipeline job, or `dropforge cancel {event.run}`.",
+        "succeeded": "The gate or the endpoint could not be asked: the log of `sweep` says why. It tries again every ten minutes.",
         "deploying": "Look at the endpoint in Google's console; a deployment takes half an hour at most.",
     }
     return _message(
         event,
-        f"{event.dataset}: the run does not get on",
+        f"{event.dataset}: the run makes no progress",
         Tone.BAD,
         facts=(("State", as_words(event.state)), ("Since", f"{event.since:%Y-%m-%d %H:%M} UTC")),
         next_step=steps.get(event.state, "Look at the pipeline job in Google's console, and cancel it if it hangs."),
@@ -329,7 +344,7 @@ def _retiring(event: events.BaseModelRetiring) -> Message:
 
 
 def _summed_up(event: events.DaySummedUp) -> Message:
-    bad = {state: number for state, number in event.ended.items() if state not in {State.DEPLOYED, State.RETIRED}}
+    bad = BAD.intersection(event.ended)
     gains = tuple(
         (printable(each.dataset), f"{each.base:.3f} → {each.tuned:.3f}")
         for each in event.gains

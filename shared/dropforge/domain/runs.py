@@ -71,8 +71,14 @@ SETTLED = frozenset(
     }
 )
 
+# What people hoped for: a model that is served, or was.
+WELL = frozenset({State.DEPLOYED, State.RETIRED})
+
 # What nobody wanted. How a state looks to people, wherever it is shown, follows from it.
 BAD = frozenset({State.REJECTED, State.FAILED, State.WITHHELD, State.DEPLOY_FAILED})
+
+# In these states a run has a job that has not ended, as far as anybody has seen.
+WITH_JOB = frozenset({State.SUBMITTED, State.RUNNING, State.PAUSED})
 
 # In these states a run accounts for an endpoint: it is made before the run says so.
 SERVED = frozenset({State.SUCCEEDED, State.DEPLOYING, State.DEPLOYED})

@@ -5,28 +5,27 @@ from dropforge.domain.errors import Misconfigured, Refused
 from dropforge.domain.event import Event
 from dropforge.domain.events import JobComplete
 from dropforge.domain.facts import Serving
-from dropforge.domain.jobs import ended_by, fault_of, labels_of
+from dropforge.domain.jobs import ended_by, fault_of, resource_labels_of
 from dropforge.domain.machines import problems_of_serving
 from dropforge.domain.runs import SERVED, Run, State
 from dropforge.domain.spaces import deployed_model_id_of, endpoint_since
-from dropforge.ledger import Ledger
+from dropforge.outcome import Outcome, done, ignored, repeated
 from dropforge.ports import ModelHost
 from dropforge.progress import Progress
 from dropforge.settings import Settings
 from dropforge.workers.averages import averages_of, can_tell
-from dropforge.workers.outcome import Outcome, done, ignored, repeated
 
 FUNCTION = "deploy_model"
 
 
-def deploy(event: Event, *, ledger: Ledger, host: ModelHost, progress: Progress, settings: Settings) -> Outcome:
+def deploy(event: Event, *, host: ModelHost, progress: Progress, settings: Settings) -> Outcome:
     """Decide about the model of a run whose job succeeded.
 
     Each space gets an endpoint of its own, named after the run: asking for it twice makes one.
     """
     if not isinstance(event, JobComplete) or event.outcome != "succeeded":
         return ignored("there is no model to deploy")
-    run = ledger.load(event.run)
+    run = progress.ledger.load(event.run)
     if run is None:
         return ignored("the ledger knows no such run", event.run)
     if run.state is not State.SUCCEEDED:
@@ -62,7 +61,7 @@ def decide(run: Run, *, host: ModelHost, progress: Progress, settings: Settings,
     if problems := problems_of_serving(operator.catalogue, settings.location, operator.serving):
         raise Misconfigured("; ".join(problems))
     try:
-        operation = host.create_endpoint(run.id, labels_of(run, operator.labels))
+        operation = host.create_endpoint(run.id, resource_labels_of(run, operator.labels))
     except Refused as error:
         fault = fault_of("REFUSED", str(error), "endpoint")
         progress.reach(run, State.DEPLOY_FAILED, function=FUNCTION, event=cause, judgement=averages, fault=fault)

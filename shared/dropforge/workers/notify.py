@@ -7,9 +7,9 @@ from dropforge.claims import Claimed, Claims
 from dropforge.domain.errors import Permanent, Transient, Unavailable
 from dropforge.domain.event import Event
 from dropforge.domain.messages import message_of
+from dropforge.outcome import Outcome, done, ignored, repeated
 from dropforge.ports import Notifier, Webhook
 from dropforge.settings import Settings
-from dropforge.workers.outcome import Outcome, done, ignored, repeated
 
 LEASE = timedelta(minutes=2)  # longer than a post can take, pauses included
 
@@ -17,8 +17,8 @@ LEASE = timedelta(minutes=2)  # longer than a post can take, pauses included
 def notify(event: Event, *, claims: Claims, notifier: Notifier, webhook: Webhook | None, settings: Settings) -> Outcome:
     """Post an event's message, once; and send the event, once, to where the operator wants it besides.
 
-    Neither knows an idempotency key that it must heed, so a claim stands before each: only a crash between a post and its
-    note can repeat it, and only once the claim has run out. One that fails repeats nothing of the other.
+    Neither knows an idempotency key that it must heed, so a claim stands before each. A post is repeated only where its
+    answer was lost, or where a crash came between it and its note. One that fails repeats nothing of the other.
     """
     message = message_of(event)
     if message is None:
@@ -49,7 +49,7 @@ def _once(claims: Claims, name: str, post: Callable[[], None]) -> bool:
     try:
         post()
     except (Transient, Permanent):
-        claims.release(name)  # nothing was accepted: the next try need not wait
+        claims.release(name)  # refused, or nobody knows: better told twice than never
         raise
     claims.finish(name)
     return True

@@ -11,7 +11,7 @@ from dropforge.aliases import Aliases
 from dropforge.domain import datasets, gate, probe
 from dropforge.domain.errors import Missing, Permanent, Unavailable, Unreadable
 from dropforge.domain.facts import Fault, Serving, Tuned
-from dropforge.domain.jobs import ended_by, fault_of, labels_of
+from dropforge.domain.jobs import ended_by, fault_of, resource_labels_of
 from dropforge.domain.runs import SERVED, Run, State
 from dropforge.domain.spaces import alias_of, endpoint_since, space_id_of
 from dropforge.domain.text import printable, shortened
@@ -110,7 +110,7 @@ class Rollout:
         if now is None or now.history != run.history or not _is_undecided(now):
             return False  # another look has decided, and perhaps taken away what is missing here
         if not is_there:
-            labels = labels_of(run, self.settings.operator.labels)
+            labels = resource_labels_of(run, self.settings.operator.labels)
             return self._note(run, serving, self.host.create_endpoint(run.id, labels))
         try:
             started = self.host.deploy(serving.endpoint, tuned.model, serving.deployed_model, run.id)
@@ -164,7 +164,7 @@ class Rollout:
         """Point readers to it, and say so. Nothing stops it any more."""
         alias = self.aliases.move(alias_of(run))
         current = alias.run == run.id
-        previous_space = (alias.previous.space if alias.previous else "") if current else alias.space
+        previous_space = alias.previous_space if current else alias.space
         assert run.serving is not None  # noqa: S101 - it is deploying
         opened = replace(run.serving, previous_space=previous_space, current=current)
         stood = self.progress.reach(run, State.DEPLOYED, function=FUNCTION, event=self.cause, serving=opened)

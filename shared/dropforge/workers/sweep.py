@@ -23,12 +23,12 @@ from dropforge.domain.text import as_name
 from dropforge.logs import isolated, log
 from dropforge.markers import Owed
 from dropforge.orders import Orders
+from dropforge.outcome import Outcome, What, done
 from dropforge.ports import Endpoint, ModelHost, ObjectStore, Tuner
 from dropforge.progress import Progress
 from dropforge.settings import Settings
 from dropforge.wire import Tick
 from dropforge.workers.deploy import decide
-from dropforge.workers.outcome import Outcome, What, done
 from dropforge.workers.turns import Turns
 from dropforge.workers.validate import LONGEST_SHOWN_PATH, Intake
 
@@ -108,7 +108,7 @@ class Sweeper:
                     yield Chore("waiting", owed.run, partial(self._waiting, owed))
             elif is_left and (owed.state in _EVENTS_OWE or owed.state in SETTLED):
                 yield Chore("run", owed.run, partial(self._overdue, owed))
-            # A marker is touched at every try to submit; what was told once is not told again.
+            # A waiting run's marker is touched whenever its reason changes, so its age says nothing.
             since = owed.begun if owed.state is State.VALIDATED else owed.touched
             if owed.state and not owed.stuck_told and now - since >= STUCK_AFTER.get(owed.state, timedelta.max):
                 yield Chore("stuck", owed.run, partial(self._stuck, owed))
@@ -177,6 +177,8 @@ class Sweeper:
         outcome = self.intake.consider(folder.dataset, cause=self.cause)
         if outcome.what is not What.DEFERRED:
             return f"no event took the folder in: {outcome.why}"
+        if self.intake.listed(folder.dataset).drop != folder.drop:
+            return ""  # it has changed since: its own event speaks for it
         missing = self.intake.missing(folder)
         waited = folder.quiet_for(self.progress.clock.now())
         if not missing or waited < timedelta(seconds=self.settings.incomplete_after_seconds):

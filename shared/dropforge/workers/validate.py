@@ -16,11 +16,11 @@ from dropforge.domain.tuning import Tuning
 from dropforge.domain.versions import run_id_of, version_of
 from dropforge.examine import Examiner
 from dropforge.markers import Intent
+from dropforge.outcome import Outcome, What, deferred, done, ignored, repeated
 from dropforge.ports import ObjectStore
 from dropforge.progress import Progress
 from dropforge.settings import Settings
 from dropforge.wire import ObjectFinalized
-from dropforge.workers.outcome import Outcome, What, deferred, done, ignored, repeated
 
 FUNCTION = "validate_dataset"
 _SHOWN_FINDINGS = 20
@@ -66,7 +66,7 @@ class Intake:
             cause: Id of the event, for the run's history.
             landed: The file that landed; None when the sweep asks.
         """
-        folder = self._list(dataset)
+        folder = self.listed(dataset)
         newest = folder.newest
         if newest is None:
             return ignored("nothing there")
@@ -100,7 +100,8 @@ class Intake:
             tuning = self.settings.operator.tuning
         return folder.missing(split_test_labels=tuning.test_labels == "split")
 
-    def _list(self, dataset: str) -> Folder:
+    def listed(self, dataset: str) -> Folder:
+        """A folder as it is now."""
         return Folder.of(dataset, self.drop.list(f"{datasets.ROOT}{dataset}/"))
 
     def _completed_by_manifest(self, folder: Folder) -> bool:
@@ -114,7 +115,7 @@ class Intake:
         """Wait until the folder has been quiet for long enough; False when something landed meanwhile."""
         wait = self.settings.settle - folder.quiet_for(self.progress.clock.now())
         self.progress.clock.sleep(wait.total_seconds())
-        return self._list(folder.dataset).drop == folder.drop
+        return self.listed(folder.dataset).drop == folder.drop
 
     def _take_in(self, folder: Folder, cause: str, *, settled: bool) -> Outcome:
         """Check the folder as it is now, unless this version has been taken in before."""

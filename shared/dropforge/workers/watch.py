@@ -13,29 +13,27 @@ from dropforge.attempts import Attempts
 from dropforge.domain.errors import Missing, NotAllowed, Unreadable
 from dropforge.domain.facts import Fault
 from dropforge.domain.jobs import ENDED, RUN_STATE, JobState, Look, ended_by, fault_of
-from dropforge.domain.runs import Run, State
-from dropforge.ledger import Ledger
+from dropforge.domain.runs import WITH_JOB, Run, State
 from dropforge.logs import isolated
 from dropforge.markers import Owed
 from dropforge.orders import Orders
+from dropforge.outcome import Outcome, What, done, ignored
 from dropforge.ports import ModelHost, ObjectStore, Tuner
 from dropforge.progress import Progress
 from dropforge.settings import Settings
 from dropforge.wire import JobEnded, Tick
-from dropforge.workers.outcome import Outcome, What, done, ignored
 from dropforge.workers.rollout import Rollout
 from dropforge.workers.turns import Turns
 
 FUNCTION = "watch_status"
-_WITH_JOB = frozenset({State.SUBMITTED, State.RUNNING, State.PAUSED})
 _WITHOUT_JOB = frozenset({None, State.VALIDATED})
 
 
 def watch(
     event: Tick | JobEnded,
     *,
-    ledger: Ledger,
     aliases: Aliases,
+    attempts: Attempts,
     state: ObjectStore,
     tuner: Tuner,
     host: ModelHost,
@@ -49,9 +47,10 @@ def watch(
     """
     until = progress.clock.now() + settings.working_time
     rollout = Rollout(aliases, state, host, progress, settings, event.id, until)
-    watcher = Watcher(tuner, orders, Attempts(state, progress), rollout, progress, settings, event.id)
+    watcher = Watcher(tuner, orders, attempts, rollout, progress, settings, event.id)
     if isinstance(event, JobEnded):
         return watcher.hear(event)
+    ledger = progress.ledger
     active = list(ledger.active())
     changed = watcher.changed(active)
     looked = moved = 0
@@ -59,7 +58,7 @@ def watch(
         looked += 1
         with isolated(run=owed.run):
             moved += watcher.look(owed)
-    waiting = [owed for owed in active if owed.waits]
+    waiting = [owed for owed in active if owed.waits and not owed.stops]
     submitted = watcher.submit(waiting, until)
     with isolated(tick=FUNCTION):  # what was done is done, whether it is noted or not
         ledger.note_tick(FUNCTION, event.id)
@@ -103,7 +102,7 @@ class Watcher:
     def hear(self, ended: JobEnded) -> Outcome:
         """Look at the run whose job is said to have ended. What the message says is not believed."""
         run = self.progress.ledger.load(ended.job)
-        if run is None or run.state not in _WITH_JOB:
+        if run is None or run.state not in WITH_JOB:
             return ignored("no run of ours waits for it", ended.job)
         self.progress.catch_up(run)
         moved = self._job(run)
@@ -125,10 +124,12 @@ class Watcher:
         if run is None:
             raise Unreadable(f"run {owed.run} has a marker that tells of its job, but no record")
         self.progress.tell(run, told=owed.told)  # a step that was made, and cut off before it was told
-        if run.state in _WITH_JOB:
+        if run.state in WITH_JOB:
             return self._job(run)
         if run.state is State.DEPLOYING:
             return self.rollout.step(run)
+        if run.state is State.VALIDATED and run.stop:  # who asked for its end was cut off
+            return self.orders.place(run, cause=self.cause).what is What.DONE
         return False
 
     def _job(self, run: Run) -> bool:
@@ -180,6 +181,6 @@ def _is_news(owed: Owed, job: JobState | None) -> bool:
             what is said to have come further may have been taken up by somebody who was cut off.
         job: The state of its job; None where it has ended, or there is none.
     """
-    if owed.state in _WITH_JOB:
+    if owed.state in WITH_JOB:
         return job is not JobState.WAITING and (job is None or RUN_STATE[job] is not owed.state)
     return job is not None or owed.state not in _WITHOUT_JOB

@@ -16,7 +16,7 @@ from dropforge.domain.datasets import DATA, ROOT, Folder
 from dropforge.domain.errors import Missing
 from dropforge.domain.facts import Judgement, Serving, Verdict, Waiting
 from dropforge.domain.files import StoredFile
-from dropforge.domain.jobs import labels_of
+from dropforge.domain.jobs import resource_labels_of
 from dropforge.domain.runs import Run, State, advance
 from dropforge.domain.spaces import alias_of, deployed_model_id_of, space_id_of
 from dropforge.history import History
@@ -111,7 +111,7 @@ def _served(state: Filling, vertex: Vertex) -> None:
         replace(state, keeps=True).write(
             f"aliases/{run.dataset}.json", wire.encode(alias), replacing=None, metadata=pointer
         )
-        labels = labels_of(run, _SETTINGS.operator.labels)
+        labels = resource_labels_of(run, _SETTINGS.operator.labels)
         body = {"name": endpoint, "displayName": run.id, "labels": dict(labels), "createTime": timestamp(0)}
         vertex.insert(endpoint, body | {"deployedModels": [{"id": model}]})
 
@@ -144,7 +144,7 @@ def _in_flight(drop: Filling, state: Filling, vertex: Vertex, in_flight: int) ->
             ledger.record(run)
             ledger.note_told(run, first=True)
             body = {"name": job, "state": "PIPELINE_STATE_RUNNING", "createTime": timestamp(0)}
-            vertex.insert(job, body | {"labels": dict(labels_of(run, _SETTINGS.operator.labels))})
+            vertex.insert(job, body | {"labels": dict(resource_labels_of(run, _SETTINGS.operator.labels))})
         else:
             _wait(ledger, run)
 

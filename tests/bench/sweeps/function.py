@@ -13,9 +13,9 @@ import requests
 from dropforge import bootstrap
 from dropforge.adapters.memory import MemoryBus
 from dropforge.ledger import Ledger
+from dropforge.outcome import Outcome, done
 from dropforge.settings import load
 from dropforge.wire import Tick
-from dropforge.workers.outcome import Outcome, done
 from dropforge.workers.sweep import sweep
 from dropforge.workers.watch import watch
 

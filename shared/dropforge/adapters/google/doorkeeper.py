@@ -5,6 +5,7 @@ could write who comes in another way.
 """
 
 from collections.abc import Mapping
+from functools import partial
 
 from google.auth.exceptions import GoogleAuthError, TransportError
 from google.auth.transport.requests import Request
@@ -15,6 +16,7 @@ from dropforge.domain.errors import NotPermitted, Unavailable
 _KEYS = "https://www.gstatic.com/iap/verify/public_key"
 _ISSUER = "https://cloud.google.com/iap"
 _SIGNED = "x-goog-iap-jwt-assertion"
+_PATIENCE = 5  # seconds, for the keys: somebody waits
 _SKEW = 30  # seconds by which the clocks may differ
 
 
@@ -32,7 +34,11 @@ class IdentityAwareProxy:
             raise NotPermitted("this request did not come through Identity-Aware Proxy: open the console's own address")
         try:
             said = id_token.verify_token(
-                signed, Request(), audience=self._audience, certs_url=self._keys, clock_skew_in_seconds=_SKEW
+                signed,
+                partial(Request(), timeout=_PATIENCE),
+                audience=self._audience,
+                certs_url=self._keys,
+                clock_skew_in_seconds=_SKEW,
             )
         except TransportError as error:
             raise Unavailable("the keys of Identity-Aware Proxy could not be fetched: try again") from error

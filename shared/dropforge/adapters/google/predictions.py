@@ -63,7 +63,7 @@ class Predictions:
             a_minute: Requests that the threads of this process send at most.
         """
         self._address = address if address.startswith("http://") else f"https://{address}"
-        self._pace = Pace(a_minute)
+        self._throttle = Throttle(a_minute)
 
     def by_endpoint(self, endpoint: str, texts: Sequence[Text], task_type: str) -> Vectors:
         """See `ModelHost.embed`."""
@@ -123,7 +123,7 @@ class Predictions:
         return vectors
 
     def _post(self, url: str, body: bytes) -> bytes:
-        self._pace.keep()
+        self._throttle.keep()
         headers = {"Content-Type": "application/json"}
         answer = self._session.post(url, data=body, headers=headers, timeout=_PATIENCE)
         if answer.status_code != requests.codes.ok:
@@ -138,7 +138,7 @@ class Predictions:
         return AuthorizedSession(credentials)
 
 
-class Pace:
+class Throttle:
     """Lets so many through a minute, evenly, whichever thread comes."""
 
     def __init__(self, a_minute: int) -> None:

@@ -22,7 +22,7 @@ _BINARY = "application/octet-stream"
 _CHUNK = 8 * 1024 * 1024  # bytes asked for at a time when a file is read through
 _PIECE = 16 * 1024 * 1024  # bytes sent at a time: what an interrupted request repeats
 _BUFFER = 1024 * 1024  # iterating Google's reader itself is slower by a factor of thirty: it is buffered once more
-_CONNECTIONS = 64  # as many as a function has threads, or some would wait for each other
+_CONNECTIONS = 64  # as many as a function has threads: connections beyond it are opened and thrown away
 _LISTED = "items(name,generation,size,crc32c,updated,contentEncoding,metadata),nextPageToken"
 
 
@@ -106,7 +106,7 @@ class CloudStorage:
         blob = self._bucket.blob(name)
         blob.metadata = dict(metadata)
         with translated(f"annotating {self._uri(name)}"):
-            blob.patch(retry=DEFAULT_RETRY)  # of no consequence when it happens twice
+            blob.patch(retry=DEFAULT_RETRY)  # harmless when it happens twice
 
     def copy_from(self, file: StoredFile, name: str) -> None:
         """See `ObjectStore.copy_from`."""

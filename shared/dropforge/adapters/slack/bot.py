@@ -166,7 +166,7 @@ class SlackBot:
             self._claims.release(name)
             raise
         # It is posted, whatever becomes of this: without its place, a later message opens the thread anew.
-        with suppress(Unavailable):
+        with suppress(Transient):
             self._claims.finish(name, note=place)
 
     def _answer(self, message: Message, channel: str, place: str) -> None:
@@ -202,9 +202,7 @@ def _translated(error: SlackApiError, arguments: dict[str, Any]) -> DropforgeErr
     channel = arguments.get("channel", "")
     if status == 429 or status >= 500 or word in _LATER or not _WORD.fullmatch(word):
         pause = asked_pause(error.response.headers)
-        return Unavailable(
-            f"Slack answered {status} {word}" + (f", asking for {pause:g} s of patience" if pause else "")
-        )
+        return Unavailable(f"Slack answered {status} {word}" + (f", asking to wait {pause:g} s" if pause else ""))
     if "thread_ts" in arguments and word in _NO_THREAD:
         return _NoThread(word)
     if word in _NOT_THERE:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-_LONGEST = 5.0  # seconds that are worth waiting in a function; after more of them the event comes again
+_LONGEST = 5.0  # seconds that are worth waiting in a function; for a longer pause the event is delivered again
 
 
 def short_pause(headers: Mapping[str, str]) -> float | None:

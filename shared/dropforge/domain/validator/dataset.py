@@ -29,7 +29,7 @@ Flags = NDArray[np.bool_]
 Kind = TypeVar("Kind", bound=Part)
 
 
-class Shelf:
+class RecordShelf:
     """The records of one file: a number for each id, and by number its line and text."""
 
     def __init__(self, most: int) -> None:
@@ -48,7 +48,7 @@ class Shelf:
 class Pile:
     """The labels of one file: by number of the query and the document, how many say that one answers the other."""
 
-    def __init__(self, queries: Shelf | None, documents: Shelf | None) -> None:
+    def __init__(self, queries: RecordShelf | None, documents: RecordShelf | None) -> None:
         """Begin a pile. Where a file of records was not read, number 1 stands for all that it may hold."""
         self.queries = queries
         self.documents = documents
@@ -70,7 +70,7 @@ class Dataset:
     findings: Findings
     limits: Limits
     sizes: Mapping[str, int] = field(default_factory=dict)  # of its files, in bytes, as far as they are known
-    shelves: dict[str, Shelf] = field(default_factory=dict)  # only of files that were read to their end
+    shelves: dict[str, RecordShelf] = field(default_factory=dict)  # only of files that were read to their end
     piles: dict[str, Pile] = field(default_factory=dict)  # the same, and that are not empty
     labels: int = 0
 
@@ -82,7 +82,7 @@ class Dataset:
             else (self.limits.fewest_queries, self.limits.most_queries)
         )
         room = self._room(file, high)
-        shelf = Shelf(room)
+        shelf = RecordShelf(room)
         rows = foreign = first_foreign = 0
         unused = set[str]()
         for before, part in self._parts(file, parts):
@@ -156,7 +156,7 @@ class Dataset:
                 what = f"the field {quoted(name)} is not used{suggestion(name.strip('_ ').lower(), FIELDS)}"
                 self.findings.add("record-unknown-field", file, before + line, what, source=part.line(line))
 
-    def _shelve(self, file: str, before: int, part: Records, shelf: Shelf) -> None:
+    def _shelve(self, file: str, before: int, part: Records, shelf: RecordShelf) -> None:
         """Put the records on the shelf, and tell which ids and texts stand there already."""
         begin = len(shelf) + 1
         numbers, new = shelf.ids.add(part.ids)
@@ -245,7 +245,9 @@ class Dataset:
             itself &= agree(pile.queries.sketch_of[queries], pile.documents.sketch_of[documents])
             self._tell_each("query-is-document", file, before, part, itself, lambda _: RULES["query-is-document"].title)
 
-    def _look_up(self, file: str, before: int, part: Labels, keys: Keys, shelf: Shelf | None, what: str) -> Numbers:
+    def _look_up(
+        self, file: str, before: int, part: Labels, keys: Keys, shelf: RecordShelf | None, what: str
+    ) -> Numbers:
         """The number of each key; those that have none are told. Where the file itself was not read, all are taken."""
         if shelf is None:
             return np.ones(len(keys), np.int32)
@@ -265,7 +267,7 @@ class Dataset:
         return numbers
 
     @staticmethod
-    def _near(identity: str, shelf: Shelf) -> str:
+    def _near(identity: str, shelf: RecordShelf) -> str:
         """What the label may have meant, as far as a slip of case, spaces or quotes goes."""
         near = dict.fromkeys((identity.strip(), identity.lower(), identity.upper(), identity.strip().strip("'\"")))
         found = shelf.ids.numbers_of(keys_of(list(near)))

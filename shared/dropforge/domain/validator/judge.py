@@ -4,7 +4,7 @@ import numpy as np
 
 from dropforge.domain.datasets import CORPUS, QUERIES, TEST_LABELS, TRAINING_LABELS, VALIDATION_LABELS
 from dropforge.domain.gate import FEWEST_TELLING_QUERIES
-from dropforge.domain.validator.dataset import Dataset, Flags, Pile, Shelf
+from dropforge.domain.validator.dataset import Dataset, Flags, Pile, RecordShelf
 from dropforge.domain.validator.keys import Numbers
 
 _FEWEST_SKEWED = 20  # labels; among fewer, half of them is no sign of anything
@@ -91,7 +91,7 @@ def _tell_test(dataset: Dataset, test: Pile, training: Pile | None) -> None:
         )
 
 
-def _same_text(queries: Shelf, test: Pile, training: Pile) -> Flags:
+def _same_text(queries: RecordShelf, test: Pile, training: Pile) -> Flags:
     """Which test queries have the text of a training query."""
     texts = queries.same_text[: len(test.answered)]
     trained_on = np.zeros(len(texts) + 1, np.bool_)
