@@ -6,21 +6,22 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from dropforge.cli.paper import AsJson, console, read_no_further
+from dropforge.domain.errors import DropforgeError, Unreadable
+from dropforge.domain.topology import PUBLIC
 from dropforge_local.stack import detached, environment
 from dropforge_local.stack import down as stopping
 from dropforge_local.stack import status as looking
 from dropforge_local.stack import up as starting
-from dropforge_local.stack.errors import NotRunning, StackError
+from dropforge_local.stack.errors import NotRunning
 from dropforge_local.stack.folder import DEFAULT_FOLDER, StackFolder
 from dropforge_local.stack.ports import DEFAULT_BASE
 from dropforge_local.stack.record import Record, State
@@ -32,9 +33,6 @@ app = typer.Typer(
 )
 
 Folder = Annotated[Path, typer.Option("--dir", metavar="DIR", help="Folder that holds the stack's state and logs.")]
-
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON with stable fields.")]
 
 
 @app.callback()
@@ -62,15 +60,12 @@ def up(
     """
     began = time.monotonic()
     stack = StackFolder(folder)
-    with _errors_in_one_sentence():
-        if detach:
-            _announce(detached.up(stack, source=source, port_base=port_base), began)
-            _hint(folder, f"Stop it with: {_command()} local down{_option(folder)}")
-        else:
-            starting.log_to_stdout()
-            starting.up(
-                stack, source=source, port_base=port_base, on_ready=lambda record: on_ready(record, folder, began)
-            )
+    if detach:
+        _announce(detached.up(stack, source=source, port_base=port_base), began)
+        _hint(folder, f"Stop it with: {_command()} local down{_option(folder)}")
+    else:
+        starting.log_to_stdout()
+        starting.up(stack, source=source, port_base=port_base, on_ready=lambda record: on_ready(record, folder, began))
 
 
 def on_ready(stack: Record, folder: Path, began: float) -> None:
@@ -109,14 +104,22 @@ def _command() -> str:
 
 
 def _tell_what_happens(stack: Record) -> None:
-    from dropforge.reports.timeline import told  # noqa: PLC0415 - as below
-    from dropforge_local.demo.timeline import Timeline  # noqa: PLC0415 - Google's client is slow to import
+    from dropforge import wire  # noqa: PLC0415 - as below
+    from dropforge.adapters.google.listening import Listening  # noqa: PLC0415 - Google's client is slow to import
+    from dropforge.reports.timeline import told  # noqa: PLC0415 - as above
 
-    out = _console()
-    with Timeline(stack.variables["DROPFORGE_PROJECT"], "timeline") as timeline:
-        for event in timeline.events():
-            if line := told(event, event.time.astimezone().strftime("%H:%M:%S")):
-                out.print(line)
+    out = console()
+    try:
+        with Listening(stack.variables["DROPFORGE_PROJECT"]).to(PUBLIC) as heard:
+            for data, attributes in heard:
+                with suppress(Unreadable):  # anybody may publish on a laptop; the functions report it
+                    event = wire.read_message(data, attributes)
+                    if line := told(event, event.time.astimezone().strftime("%H:%M:%S")):
+                        out.print(line)
+    except BrokenPipeError:  # the stack goes on
+        read_no_further()
+    except DropforgeError as error:
+        typer.echo(f"What happens is told here no more ({error}); `dropforge events tail` tells it.", err=True)
 
 
 @app.command(epilog="Example: `dropforge local demo`")
@@ -128,8 +131,7 @@ def demo(
     """Show the whole chain: drop three datasets, tune, measure, deploy, predict. Starts and stops a stack of its own."""
     from dropforge_local.demo import scenario  # noqa: PLC0415 - Google's clients are slow to import
 
-    with _errors_in_one_sentence():
-        scenario.run(folder, source=starting.CHECKOUT, out=_console())
+    scenario.run(folder, source=starting.CHECKOUT, out=console())
 
 
 @app.command(epilog="Example: `dropforge local down`")
@@ -139,11 +141,10 @@ def down(*, folder: Folder = DEFAULT_FOLDER, as_json: AsJson = False) -> None:
     In JSON: `was_running`.
     """
     was_running = True
-    with _errors_in_one_sentence():
-        try:
-            stopping.down(StackFolder(folder))
-        except NotRunning:
-            was_running = False
+    try:
+        stopping.down(StackFolder(folder))
+    except NotRunning:
+        was_running = False
     if as_json:
         _print_json({"was_running": was_running})
     else:
@@ -163,12 +164,11 @@ def status(
 
     Exit status: 0 all is ready, 1 something is not, 2 none is running.
     """
-    with _errors_in_one_sentence():
-        stack = looking.status(StackFolder(folder))
+    stack = looking.status(StackFolder(folder))
     if as_json:
         _print_json(stack)
     else:
-        _console().print(_table(stack))
+        console().print(_table(stack))
     if stack.state is not State.READY:
         raise typer.Exit(1)
 
@@ -179,17 +179,11 @@ def env(*, folder: Folder = DEFAULT_FOLDER, as_json: AsJson = False) -> None:
 
     In JSON: each variable by its name.
     """
-    with _errors_in_one_sentence():
-        variables = looking.running(StackFolder(folder)).variables
+    variables = looking.running(StackFolder(folder)).variables
     if as_json:
         _print_json(variables)
     else:
         typer.echo(environment.exports(variables), nl=False)
-
-
-def _console() -> Console:
-    """The terminal; a pipe has no width, and half an address is of no use to who reads from it."""
-    return Console(width=None if sys.stdout.isatty() else 160)
 
 
 def _announce(stack: Record, began: float) -> None:
@@ -226,16 +220,3 @@ def _print_json(what: object) -> None:
 
 def _mebibytes(size: int) -> str:
     return f"{size / 2**20:.0f} MiB"
-
-
-@contextmanager
-def _errors_in_one_sentence() -> Iterator[None]:
-    try:
-        yield
-    except StackError as error:
-        typer.echo(f"dropforge: {error}", err=True)
-        raise typer.Exit(2) from error
-
-
-if __name__ == "__main__":
-    app(prog_name="dropforge local")

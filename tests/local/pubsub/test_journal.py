@@ -1,5 +1,6 @@
 """What a kill leaves behind: everything that was acknowledged to a client, and nothing that was settled before."""
 
+import asyncio
 import queue
 import signal
 import threading
@@ -10,6 +11,8 @@ import pytest
 from google.api_core import exceptions
 from support.pubsub import PROJECT, Clients, PubSubServer
 from support.servers import eventually, running
+
+from dropforge_local.pubsub.journal import Journal, Row
 
 TOPIC = f"{PROJECT}/topics/events"
 SUBSCRIPTION = f"{PROJECT}/subscriptions/reader"
@@ -174,3 +177,23 @@ def test_a_polite_stop_takes_little_time_and_loses_nothing(server, clients):
     assert status in {0, -signal.SIGTERM}
     assert seconds < 5
     assert bodies(pull(clients)) == ["x"]
+
+
+def test_the_log_begins_anew_before_it_is_long(tmp_path):
+    journal = Journal(tmp_path / "journal")
+
+    async def write():
+        running = asyncio.create_task(journal.run())
+        for number in range(1, 13):
+            journal.put_message(Row(number, SUBSCRIPTION, bytes(1 << 20)))
+            await journal.committed()
+        running.cancel()
+        await asyncio.wait([running])
+
+    asyncio.run(write())
+    size = (tmp_path / "journal-wal").stat().st_size
+    kept = len(journal.backlog())
+    journal.close()
+
+    assert size < 7 << 20
+    assert kept == 12

@@ -21,6 +21,7 @@ from dropforge_local.stack.up import CHECKOUT
 
 pytestmark = pytest.mark.stack
 
+DROPFORGE = Path(sys.executable).parent / "dropforge"
 TOPOLOGY = CHECKOUT / "deploy" / "topology.json"
 
 ON_EVENT = """
@@ -41,7 +42,7 @@ def {name}(request):
 
 
 def local(*arguments, cwd):
-    command = [sys.executable, "-m", "dropforge_local.cli", *map(str, arguments)]
+    command = [DROPFORGE, "local", *map(str, arguments)]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
 
 
@@ -73,7 +74,7 @@ def home(tmp_path_factory, source):
 @pytest.fixture
 def variables(home, monkeypatch):
     """What `env` exports, set here too, for Google's clients."""
-    script = f'eval "$({sys.executable} -m dropforge_local.cli env)" && {sys.executable} -c '
+    script = f'eval "$({DROPFORGE} local env)" && {sys.executable} -c '
     dump = "'import json, os; print(json.dumps(dict(os.environ)))'"
     output = subprocess.run(["sh", "-c", script + dump], cwd=home, capture_output=True, check=True)
     variables = json.loads(output.stdout)

@@ -8,7 +8,8 @@ from support.pubsub import PubSubServer
 from support.servers import free_port, running
 
 from dropforge.adapters.google import undelivered
-from dropforge_local.stack import topology
+from dropforge.adapters.google.listening import Listening
+from dropforge_local.stack import environment, topology
 from dropforge_local.stack.errors import StackError
 from dropforge_local.stack.up import CHECKOUT
 from dropforge_local.stack.wiring import wire
@@ -119,6 +120,17 @@ def test_a_subscription_of_a_function_that_is_gone_is_deleted_and_a_persons_own_
 
     assert "retired.notices" not in subscriptions()
     assert "mine" in subscriptions()
+
+
+def test_what_somebody_listened_by_who_was_cut_off_is_deleted(rest_port, subscriptions):
+    wire(PLAN, rest_port=rest_port, urls=urls(1))
+    before = subscriptions().keys()
+    with Listening(environment.PROJECT).to(["notices"]):
+        assert len(subscriptions()) == len(before) + 1
+
+        wire(PLAN, rest_port=rest_port, urls=urls(1))
+
+        assert before == subscriptions().keys()
 
 
 def test_a_pubsub_that_is_not_there_is_explained():

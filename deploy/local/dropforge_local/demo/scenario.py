@@ -22,12 +22,12 @@ from dropforge.domain.events import DatasetRejected, ModelDeployed
 from dropforge.domain.runs import SETTLED
 from dropforge.domain.text import printable
 from dropforge.reports.timeline import told
-from dropforge_local.demo.timeline import Timeline
 from dropforge_local.stack import detached
 from dropforge_local.stack.down import down
 from dropforge_local.stack.errors import NotRunning, StackError
 from dropforge_local.stack.folder import StackFolder
 from dropforge_local.stack.record import Record
+from dropforge_local.stack.timeline import Timeline
 
 PATIENCE = 300.0  # seconds for all runs to end
 _DATA = files("dropforge_local.demo") / "data"

@@ -37,6 +37,8 @@ def up(folder: StackFolder, *, source: Path, port_base: int) -> Record:
             return record
         time.sleep(0.1)
     said = errors.read_text(errors="replace").strip()
+    if said.startswith("Traceback"):
+        said = f"The stack could not start ({said.splitlines()[-1]}): {errors} tells more."
     raise StackError(said or f"The stack was killed while it started: see the logs in {errors.parent}.")
 
 

@@ -5,8 +5,10 @@ StackError
 +-- NotRunning        nothing to read or to stop
 """
 
+from dropforge.domain.errors import DropforgeError
 
-class StackError(Exception):
+
+class StackError(DropforgeError):
     """The stack cannot start or go on; the message tells the person at the keyboard what happened and what to do."""
 
 

@@ -19,6 +19,9 @@ from dropforge_local.stack.topology import Function, Topology
 # The server delivers to subscriptions marked so in the form in which Eventarc calls functions.
 EVENTARC = {"dropforge-delivery": "eventarc"}
 
+# What somebody who listens in marks a subscription with, for as long as it lasts.
+_LISTENING = {"app": "dropforge", "purpose": "tail"}
+
 # Of the service's own range for unacknowledged messages (10 minutes to 31 days), the least and its default.
 _SHORTEST_RETENTION, _DEFAULT_RETENTION, _LONGEST_RETENTION = "600s", f"{7 * 24 * 3600}s", f"{31 * 24 * 3600}s"
 
@@ -30,7 +33,8 @@ def wire(topology: Topology, *, rest_port: int, urls: Mapping[str, str]) -> None
     """Make Pub/Sub match the topology; `urls` says where each function takes events.
 
     What exists already is updated, because its function may have moved to another port. A push subscription that the
-    topology no longer knows is deleted, because its old port may be another function's now.
+    topology no longer knows is deleted, because its old port may be another function's now; and so is what somebody
+    listened by, because whoever was cut off has left it behind, and here nothing expires.
 
     Raises:
         StackError: Pub/Sub refused a request.
@@ -49,7 +53,8 @@ def wire(topology: Topology, *, rest_port: int, urls: Mapping[str, str]) -> None
         pubsub.ensure(f"subscriptions/{name}", subscription, update=True)
     for existing in list(pubsub.subscriptions()):
         name = existing["name"].rpartition("/")[2]
-        if existing.get("pushConfig", {}).get("attributes") == EVENTARC and name not in subscriptions:
+        is_pushed = existing.get("pushConfig", {}).get("attributes") == EVENTARC
+        if (is_pushed and name not in subscriptions) or existing.get("labels") == _LISTENING:
             pubsub.delete(f"subscriptions/{name}")
 
 

@@ -1,4 +1,4 @@
-"""Hears the public events as any subscriber would, for a live timeline."""
+"""Hears the public events as any subscriber would, for those who wait until something has happened."""
 
 import contextlib
 import queue
@@ -10,26 +10,27 @@ from google.api_core.exceptions import AlreadyExists
 from google.cloud import pubsub_v1
 
 from dropforge import wire
+from dropforge.adapters.google.faults import translated
 from dropforge.domain.errors import Unreadable
 from dropforge.domain.event import Event
-from dropforge.domain.events import EVERY_TYPE
+from dropforge.domain.topology import PUBLIC
 
-TOPICS = tuple(sorted({kind.TOPIC for kind in EVERY_TYPE}))
+_REMEMBERED = 10_000  # ids of events: what comes twice comes within moments
 
 
 class Timeline:
     """Subscribes to every public topic; gives each event once, in the order of arrival.
 
     Args:
-        project: The stack's project.
+        project: Whose topics they are.
         name: Prefix of the subscriptions, which stay: what happens while nobody listens is heard later.
     """
 
     def __init__(self, project: str, name: str) -> None:
         self._heard: queue.Queue[Event] = queue.Queue()
-        self._known: set[str] = set()
+        self._known: dict[str, None] = {}
         self._subscriber: Any = pubsub_v1.SubscriberClient()
-        self._pulls = [self._pull(project, topic, f"{name}-{topic}") for topic in TOPICS]
+        self._pulls = [self._pull(project, topic, f"{name}-{topic}") for topic in PUBLIC]
 
     def _pull(self, project: str, topic: str, name: str) -> Any:  # noqa: ANN401 - Google's client has no types
         subscription = f"projects/{project}/subscriptions/{name}"
@@ -47,15 +48,32 @@ class Timeline:
 
         Args:
             until: When to stop listening, by `time.monotonic`.
+
+        Raises:
+            DropforgeError: Pub/Sub has ended a stream for good, such as that of a subscription which was deleted.
         """
         while (left := until - time.monotonic()) > 0:
             try:
                 event = self._heard.get(timeout=min(left, 1))
             except queue.Empty:
-                continue
-            if event.id not in self._known:
-                self._known.add(event.id)
-                yield event
+                self._raise_what_ended()
+            else:
+                if self._is_new(event.id):
+                    yield event
+
+    def _is_new(self, event_id: str) -> bool:
+        if event_id in self._known:
+            return False
+        self._known[event_id] = None
+        if len(self._known) > _REMEMBERED:
+            del self._known[next(iter(self._known))]
+        return True
+
+    def _raise_what_ended(self) -> None:
+        for pull in self._pulls:
+            if pull.done():
+                with translated("listening"):
+                    pull.result()
 
     def __enter__(self) -> Self:
         return self
