@@ -54,11 +54,11 @@ $(AUDIT)/.ready: tests/terraform/audit.txt $(READY)
 audit: $(AUDIT)/.ready
 	@$(AUDIT)/bin/checkov --directory deploy/terraform --framework terraform --quiet --compact --skip-download
 
-# Live through a thousand worlds of faults in virtual time (docs/reliability.md): some fifteen minutes.
+# Live through some 57,000 worlds of faults in virtual time (docs/reliability.md): some fifteen minutes.
 simulate: $(READY)
 	@$(BIN)/python tests/faults/reliability.py --write docs/reliability.md
 
-# Kill, flood and cut off the real processes on this machine (docs/reliability.md): some fifty minutes.
+# Kill, flood and cut off the real processes on this machine (docs/reliability.md): some half an hour.
 storm: $(READY)
 	@PYTHONPATH=tests $(BIN)/python -m faults.storms all --full --write docs/reliability.md
 
