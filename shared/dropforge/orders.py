@@ -79,9 +79,7 @@ class Orders:
 
     def _submitted(self, run: Run, job: str, cause: str) -> Outcome:
         stood = self.progress.reach(run, State.SUBMITTED, function=FUNCTION, event=cause, job=job, waiting=None)
-        if stood.stop or (
-            stood.is_settled and not stood.job
-        ):  # its end was asked for, or came, while this was under way
+        if stood.stop or (stood.is_settled and not stood.job):  # its end was asked for, or came, meanwhile
             self.tuner.cancel(job)
         return done("job submitted", run.id)
 

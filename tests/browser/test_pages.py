@@ -20,7 +20,7 @@ PAGES = {
     "dataset": "/datasets/topics",
     "try": "/datasets/topics/try?q=query+7",
     "japanese": "/datasets/faq-ja/try?q=日本の首都はどこですか。7",
-    "status": "/status",
+    "health": "/health",
     "retire": "/runs/{former}/retire",
     "lost": "/runs/nobody",
 }

@@ -12,6 +12,7 @@ from support.world import ENVIRONMENT, World
 from werkzeug.test import Client
 
 from dropforge import bootstrap
+from dropforge.actions.rerun import rerun
 from dropforge.actions.retire import leave
 from dropforge.actions.rollback import rollback
 from dropforge.console import listing
@@ -187,6 +188,12 @@ class TestADataset:
         page = get("/datasets/topics").text
         versions = re.findall(r'id="version-([^"]+)"', page)
         assert versions == [alias.run, alias.previous.run]
+        twice.clock.advance(5)
+        rerun(
+            alias.previous.run, Wish(by="ann", at=twice.clock.now()), attempts=twice.attempts, progress=twice.progress
+        )
+        page = get("/datasets/topics").text
+        assert re.findall(r'id="version-([^"]+)"', page) == [alias.previous.run, alias.run], "an older one, run again"
 
     def test_what_is_to_go_is_not_offered(self, twice):
         before = twice.aliases.of("topics").previous.run
@@ -213,16 +220,16 @@ class TestADataset:
 
 class TestHealth:
     def test_a_new_deployment_is_well(self, world):
-        page = get("/status").text
+        page = get("/health").text
         assert "All is well" in page
         assert page.count("no tick yet") == 2
 
     def test_a_watcher_that_stopped_is_late(self, world):
         world.watch()
         world.sweep()
-        assert "All is well" in get("/status").text
+        assert "All is well" in get("/health").text
         world.clock.advance(20 * 60)
-        page = get("/status").text
+        page = get("/health").text
         assert "Needs attention</strong>: watch status is late" in page
         assert "dropforge doctor" in page
 
@@ -235,7 +242,7 @@ class TestHealth:
             for name in ("topics", "others"):
                 world.land(world.put(name, dataset()))
                 world.react()
-            page = get("/status").text
+            page = get("/health").text
         finally:
             bootstrap.use(before)
         assert "jobs_in_flight is 1" in page
@@ -246,18 +253,18 @@ class TestHealth:
         world.land(world.put("topics", dataset()))
         world.react()
         world.clock.advance(13 * 3600)
-        assert "1 stuck" in get("/status").text
-        assert world.only_run().id in get("/status").text
+        assert "1 stuck" in get("/health").text
+        assert world.only_run().id in get("/health").text
 
     def test_what_was_set_aside_is_counted(self, world):
         for number in range(3):
             world.state.write(f"aside/notify_slack/{number}.json", b"{}", replacing=None)
-        page = get("/status").text
+        page = get("/health").text
         assert "3 set aside" in page
         assert "Notify slack" in page
 
     def test_the_plain_answer_stays_plain(self, world):
-        answer = get("/health")
+        answer = get("/ok")
         assert (answer.text, answer.content_type) == ("ok\n", "text/plain; charset=utf-8")
 
 
@@ -288,7 +295,7 @@ class TestLive:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/status", "/datasets/topics", "/nothing", "/health", "/live.js", "/style.css", "/icon.svg"]
+    "path", ["/", "/health", "/datasets/topics", "/nothing", "/ok", "/live.js", "/style.css", "/icon.svg"]
 )
 def test_every_answer_is_protected(world, path):
     past(world, 1)
@@ -300,7 +307,19 @@ def test_every_answer_is_protected(world, path):
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
-@pytest.mark.parametrize("path", ["/", "/status", "/datasets/topics", "/health"])
+@pytest.mark.parametrize("path", ["/", "/health", "/datasets/topics", "/ok"])
 def test_pages_can_only_be_looked_at(world, path, method):
     answer = BROWSER.open(path, method=method)
     assert answer.status_code == 405
+    assert {"GET", "HEAD"} <= set(answer.headers["Allow"].split(", "))
+
+
+@pytest.mark.parametrize("path", ["/runs//x", "//", "/runs/" + "a" * 1_100, "/nothing"])
+def test_what_is_not_there_is_not_found(world, path):
+    assert get(path).status_code == 404
+
+
+def test_a_record_that_cannot_be_read_is_no_outage(world):
+    world.state.write("ledger/topics-0123456789ab.json", b"{}", replacing=None)
+    answer = get("/runs/topics-0123456789ab")
+    assert (answer.status_code, "Cannot be shown" in answer.text) == (500, True)

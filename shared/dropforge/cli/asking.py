@@ -7,12 +7,10 @@ import typer
 
 from dropforge.bootstrap import Ports
 from dropforge.domain.facts import Request
-from dropforge.domain.text import printable, shortened
 
 Reason = Annotated[str, typer.Option("--reason", help="Why, in your words: it goes on record and into Slack.")]
 
 
 def request(reason: str, ports: Ports) -> Request:
     """A wish at this moment, by the store's clock: that of this machine may be wrong, and wishes are compared."""
-    by = printable(shortened(getpass.getuser(), 100))
-    return Request(by=by, at=ports.ledger.clock(), reason=printable(shortened(reason, 300)))
+    return Request.of(getpass.getuser(), ports.ledger.clock(), reason)

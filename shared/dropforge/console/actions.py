@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from flask import Request, Response
-from werkzeug.exceptions import BadRequest, Forbidden, LengthRequired, NotFound, RequestEntityTooLarge
+from werkzeug.exceptions import Forbidden, LengthRequired, NotFound, RequestEntityTooLarge
 
 from dropforge import bootstrap
 from dropforge.actions.approve import approve
@@ -21,13 +21,12 @@ from dropforge.bootstrap import Ports
 from dropforge.console.rendering import Page, rendered
 from dropforge.domain.datasets import NAME
 from dropforge.domain.errors import Missing, NotAllowed, NotPermitted
+from dropforge.domain.facts import LONGEST_REASON
 from dropforge.domain.facts import Request as Wish
 from dropforge.domain.runs import NEXT, Run, State
 from dropforge.domain.spaces import Alias
-from dropforge.domain.text import printable, shortened
 
 _SOMEBODY = "somebody in the console"  # where nobody before the console knows who it is
-_LONGEST_REASON, _LONGEST_NAME = 300, 100
 _LARGEST_FORM = 10_000  # bytes
 
 
@@ -39,6 +38,7 @@ class Action:
         name: As in its address.
         label: On its button.
         does: What will happen, in a sentence.
+        command: What does the same on a terminal, with `{run}` and `{dataset}`.
         perform: Does it, and gives the run to show then.
         is_grave: Whether it stops something, or costs readers their model.
     """
@@ -46,6 +46,7 @@ class Action:
     name: str
     label: str
     does: str
+    command: str
     perform: Callable[[Ports, Run, Wish], Run]
     is_grave: bool = False
 
@@ -75,11 +76,11 @@ def _rollback(ports: Ports, run: Run, wish: Wish) -> Run:
 ACTIONS = {
     action.name: action
     for action in (
-        Action("cancel", "Cancel", "It ends wherever it stands, and nothing more of it costs.", _cancel, is_grave=True),
-        Action("rerun", "Run again", "Its version is tuned once more, as a new attempt. That costs what a tuning costs.", _rerun),
-        Action("approve", "Approve", "Its model is deployed, and readers are pointed to it. The gate is not asked.", _approve),
-        Action("rollback", "Point readers here", "Readers of the dataset are pointed to its space, and everybody is told.", _rollback),
-        Action("retire", "Retire", "The next sweeps take its model off the endpoint, which then bills no more. The model is kept.", _retire, is_grave=True),
+        Action("cancel", "Cancel", "It ends wherever it stands, and nothing more of it costs.", "cancel {run}", _cancel, is_grave=True),
+        Action("rerun", "Run again", "Its version is tuned once more, as a new attempt. That costs what a tuning costs.", "rerun {run} --reason WHY", _rerun),
+        Action("approve", "Approve", "Its model is deployed, and readers are pointed to it. The gate is not asked.", "approve {run} --reason WHY", _approve),
+        Action("rollback", "Point readers here", "Readers of the dataset are pointed to its space, and everybody is told.", "rollback {dataset} --to {run}", _rollback),
+        Action("retire", "Retire", "The next sweeps take its model off the endpoint, which then bills no more. The model is kept.", "retire {run}", _retire, is_grave=True),
     )
 }  # fmt: skip
 
@@ -111,7 +112,7 @@ def page(request: Request, run_id: str, name: str) -> Page | Response:
         raise NotFound
     if request.method == "POST":
         _refuse_strangers(request)
-        wish = Wish(by=_who(request, ports), at=ports.ledger.clock(), reason=_reason(request))
+        wish = Wish.of(_who(request, ports), ports.ledger.clock(), request.form.get("reason", ""))
         try:
             shown = action.perform(ports, run, wish)
         except Missing as error:
@@ -120,7 +121,7 @@ def page(request: Request, run_id: str, name: str) -> Page | Response:
     alias = ports.aliases.of(run.dataset)
     if action not in offered(run, alias):
         raise NotAllowed(f"Run {run.id} is not where that could be asked for. Its page says what can be.")
-    return rendered("action.html", action=action, run=run, most=_LONGEST_REASON)
+    return rendered("action.html", action=action, run=run, most=LONGEST_REASON)
 
 
 def _refuse_strangers(request: Request) -> None:
@@ -141,15 +142,6 @@ def _who(request: Request, ports: Ports) -> str:
     if ports.doorkeeper is None:
         return _SOMEBODY
     try:
-        return printable(
-            shortened(ports.doorkeeper.who({name.lower(): value for name, value in request.headers}), _LONGEST_NAME)
-        )
+        return ports.doorkeeper.who({name.lower(): value for name, value in request.headers})
     except NotPermitted as error:
         raise Forbidden(str(error)) from error
-
-
-def _reason(request: Request) -> str:
-    reason = request.form.get("reason", "").strip()
-    if len(reason) > _LONGEST_REASON:
-        raise BadRequest(f"The reason is longer than {_LONGEST_REASON} characters.")
-    return printable(reason)

@@ -178,7 +178,6 @@ class Panel:
     """A map by one model.
 
     Attributes:
-        model: `base` or `tuned`.
         queries: Marks of queries.
         documents: Marks of documents.
         first: How many queries find their best document first.
@@ -186,7 +185,6 @@ class Panel:
         explained: The share of the variance that the plane tells.
     """
 
-    model: str
     queries: tuple[Mark, ...]
     documents: tuple[Mark, ...]
     first: int
@@ -204,7 +202,6 @@ def _panel(drawn: Map, model: str) -> Panel:
     documents = [_on_paper(dot.base if before else dot.tuned) for dot in drawn.documents]
     ranks = [query.before if before else query.after for query in drawn.queries]
     return Panel(
-        model=model,
         queries=tuple(
             Mark(*_on_paper(query.base if before else query.tuned), query.text, rank, documents[query.document])
             for query, rank in zip(drawn.queries, ranks, strict=True)

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import groupby
 
 from flask import Request
 from werkzeug.exceptions import NotFound
@@ -71,7 +70,10 @@ def by_version(runs: Sequence[Summary]) -> list[tuple[str, list[Summary]]]:
     def version(run: Summary) -> str:
         return run.id.removeprefix(f"{run.dataset}-").partition("-")[0]
 
-    return [(digits, list(attempts)) for digits, attempts in groupby(runs, version)]
+    found: dict[str, list[Summary]] = {}
+    for run in runs:  # an older version may have been run again after a newer one
+        found.setdefault(version(run), []).append(run)
+    return list(found.items())
 
 
 def page(_: Request, name: str) -> Page:
@@ -90,6 +92,5 @@ def page(_: Request, name: str) -> Page:
         versions=by_version(runs[:_SHOWN]),
         total=len(runs),
         shown=min(len(runs), _SHOWN),
-        bucket=ports.settings.drop_bucket,
         has_actions=ports.settings.operator.console_actions,
     )

@@ -7,11 +7,12 @@ from collections.abc import Callable
 
 from flask import Request, Response
 from werkzeug.exceptions import HTTPException
-from werkzeug.routing import Map, Rule
+from werkzeug.routing import Map, RequestRedirect, Rule
 
 from dropforge.console import actions, dataset, health, listing, run, tryit
 from dropforge.console.rendering import Page, file, problem
-from dropforge.domain.errors import DropforgeError, Missing, NotAllowed
+from dropforge.domain.errors import DropforgeError, Missing, NotAllowed, Permanent
+from dropforge.domain.versions import LONGEST_RUN_ID
 
 _SECURITY = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
@@ -35,12 +36,17 @@ def respond(request: Request) -> Response:
             answer = _answer(found)
             answer.add_etag()
             answer.make_conditional(request)
+    except RequestRedirect:  # every page has one address
+        answer = _problem(404, "Not Found", _IN_WORDS[404])
     except HTTPException as error:
         answer = _problem(error.code or 500, error.name, _IN_WORDS.get(error.code or 500, error.description or ""))
+        answer.headers.extend((name, value) for name, value in error.get_headers() if name == "Allow")
     except Missing:
         answer = _problem(404, "Not Found", "It has been removed from the state bucket.")
     except NotAllowed as error:
         answer = _problem(409, "Not possible", str(error))
+    except Permanent as error:
+        answer = _problem(500, "Cannot be shown", str(error))
     except DropforgeError as error:
         answer = _problem(503, "Not available just now", str(error))
     answer.headers.update(_SECURITY)
@@ -71,16 +77,17 @@ def _route(path: str, page: Callable[..., Page | Response], *more: str) -> Rule:
     return Rule(path, endpoint=page, methods=["GET", "HEAD", *more])
 
 
+_RUN = f"<string(maxlength={LONGEST_RUN_ID}):run_id>"
 _ROUTES = Map(
     [
         _route("/", listing.page),
-        _route("/runs/<run_id>", run.page),
-        _route("/runs/<run_id>/report.json", run.report),
-        _route("/runs/<run_id>/<name>", actions.page, "POST"),
+        _route(f"/runs/{_RUN}", run.page),
+        _route(f"/runs/{_RUN}/report.json", run.report),
+        _route(f"/runs/{_RUN}/<name>", actions.page, "POST"),
         _route("/datasets/<name>", dataset.page),
         _route("/datasets/<name>/try", tryit.page),
-        _route("/status", health.page),
-        _route("/health", _ok),
+        _route("/health", health.page),
+        _route("/ok", _ok),
         _route("/style.css", _file("style.css", "text/css; charset=utf-8")),
         _route("/live.js", _file("live.js", "text/javascript; charset=utf-8")),
         _route("/icon.svg", _file("icon.svg", "image/svg+xml")),

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from dropforge import bootstrap
 from dropforge.domain.messages import in_words
+from dropforge.domain.plan import figure
 from dropforge.domain.runs import State, look
 from dropforge.domain.text import as_span, as_words
 from dropforge.reports.summary import place_of
@@ -83,6 +84,7 @@ def _phase(state: State) -> int:
 _templates.globals |= {"PHASES": PHASES}
 _templates.filters |= {
     "amounts": in_words,
+    "figure": figure,
     "span": as_span,
     "gain": _gain,
     "moment": _moment,

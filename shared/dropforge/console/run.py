@@ -18,7 +18,7 @@ from dropforge.domain.errors import Missing, Unreadable
 from dropforge.domain.evaluation import MEASURES, NDCG
 from dropforge.domain.maps import Map, map_name
 from dropforge.domain.plan import figure
-from dropforge.domain.runs import NEXT, Run, State
+from dropforge.domain.runs import Run, State
 from dropforge.domain.spaces import Alias
 from dropforge.ports import ObjectStore
 
@@ -198,22 +198,17 @@ class Command:
 
 def commands(run: Run, alias: Alias | None) -> Iterator[Command]:
     """The commands that make sense for a run as it stands."""
-    name, dataset = shlex.quote(run.id), shlex.quote(run.dataset)
-    yield Command(f"dropforge show {name}", "Shows all this on a terminal.")
-    if not run.is_settled:
-        yield Command(f"dropforge cancel {name}", "Ends it, and waits until nothing of it bills any more.")
-        return
-    if State.DEPLOYING in NEXT[run.state]:
-        yield Command(f"dropforge approve {name} --reason WHY", "Deploys its model, whatever the gate says.")
-    if run.state is State.DEPLOYED:
-        is_current = alias is not None and alias.run == run.id
-        if is_current:
-            yield Command(f"dropforge search {dataset} QUERY", "Searches the whole corpus with its model.")
-        if is_current and alias and alias.previous:
-            yield Command(f"dropforge rollback {dataset}", "Points readers back to the space before.")
-        even = " --even-current" if is_current else ""
+    run_id, dataset = shlex.quote(run.id), shlex.quote(run.dataset)
+    yield Command(f"dropforge show {run_id}", "Shows all this on a terminal.")
+    is_used = run.state is State.DEPLOYED and alias is not None and alias.run == run.id
+    if is_used:
+        yield Command(f"dropforge search {dataset} QUERY", "Searches the whole corpus with its model.")
+    if is_used and alias and alias.previous:
+        yield Command(f"dropforge rollback {dataset}", "Points readers back to the space before.")
+    for action in offered(run, alias):
+        yield Command(f"dropforge {action.command.format(run=run_id, dataset=dataset)}", action.does)
+    if is_used:
         yield Command(
-            f"dropforge retire {name}{even}", "Removes its endpoint, which bills by the hour; keeps the model."
+            f"dropforge retire {run_id} --even-current",
+            "Removes its endpoint although readers are pointed to it; keeps the model.",
         )
-    if run.state is not State.REJECTED:
-        yield Command(f"dropforge rerun {name} --reason WHY", "Tunes the same bytes once more. It costs a tuning.")

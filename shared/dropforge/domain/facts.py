@@ -6,6 +6,9 @@ from enum import StrEnum
 from typing import Literal
 
 from dropforge.domain.findings import Finding
+from dropforge.domain.text import printable, shortened
+
+LONGEST_REASON = 300  # characters of what a person gives as a reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,11 +213,19 @@ class Request:
     """What a person asked for.
 
     Attributes:
-        by: Who, as the command line knows them.
+        by: Who, as the command line or the proxy before the console knows them.
         at: When.
-        reason: In their words; hostile text, cut.
+        reason: In their words.
     """
 
     by: str
     at: datetime
     reason: str = ""
+
+    @classmethod
+    def of(cls, by: str, at: datetime, reason: str = "") -> "Request":
+        """As it goes on record: hostile text, so each on one line and cut."""
+        words = (
+            printable(shortened(" ".join(text.split()), most)) for text, most in ((by, 100), (reason, LONGEST_REASON))
+        )
+        return cls(by=next(words), at=at, reason=next(words))

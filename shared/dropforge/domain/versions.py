@@ -23,8 +23,11 @@ def version_of(pins: Iterable[Pin], configuration: Mapping[str, object]) -> str:
     return digest.hexdigest()
 
 
+LONGEST_RUN_ID = 63  # characters of 40, a dash, 12, and the number of an attempt; more than there ever are
+
+
 def run_id_of(dataset: str, version: str, attempt: int = 1) -> str:
-    """`NAME-<12 hex>`, later attempts `-a2`, `-a3`: at most 57 characters, a legal Vertex pipeline job id."""
+    """`NAME-<12 hex>`, later attempts `-a2`, `-a3`: a legal Vertex pipeline job id."""
     return f"{dataset}-{version[:_SHORT]}" + (f"-a{attempt}" if attempt > 1 else "")
 
 
