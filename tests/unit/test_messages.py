@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import pytest
 
 from dropforge.domain import events
-from dropforge.domain.facts import Fault
+from dropforge.domain.facts import Comparison, Fault, Judgement, Verdict
 from dropforge.domain.message import Tone
-from dropforge.domain.messages import message_of
+from dropforge.domain.messages import message_of, verdict_of
 from dropforge.domain.runs import State
 
 MOMENT = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -87,3 +87,29 @@ def test_a_day_is_bad_only_where_something_happened_that_nobody_wanted(ended, to
         id="d", time=MOMENT, dataset="", since=MOMENT, until=MOMENT, ended=ended, in_flight={}, attention=(), gains=()
     )
     assert message_of(day).tone is tone
+
+
+def compared(against, verdict):
+    return Comparison(against=against, model="m", figure=0.5, gain=0.1, low=0.0, high=0.2, verdict=verdict)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "comparisons", "says"),
+    [
+        (Verdict.INSUFFICIENT, (), "cannot tell"),
+        (Verdict.BETTER, (), "better than base"),
+        (
+            Verdict.NOT_WORSE,
+            (compared("base", Verdict.BETTER), compared("deployed", Verdict.NOT_WORSE)),
+            "better than base, not worse than the model in use",
+        ),
+        (
+            Verdict.WORSE,
+            (compared("base", Verdict.INSUFFICIENT), compared("deployed", Verdict.WORSE)),
+            "cannot tell from base, worse than the model in use",
+        ),
+    ],
+)
+def test_the_gate_says_which_model_it_speaks_of(verdict, comparisons, says):
+    judged = Judgement(verdict=verdict, metric="nDCG@10", base=0.5, tuned=0.6, because="b", comparisons=comparisons)
+    assert verdict_of(judged) == says

@@ -18,7 +18,7 @@ from dropforge.domain.errors import Missing
 from dropforge.domain.evaluation import MEASURES
 from dropforge.domain.facts import Judgement
 from dropforge.domain.findings import chosen
-from dropforge.domain.messages import in_brief, in_words, line_of, message_of
+from dropforge.domain.messages import in_brief, in_words, line_of, message_of, verdict_of
 from dropforge.domain.runs import Run, State, look
 from dropforge.domain.text import as_span, as_words, printable, shortened
 from dropforge.history import Summary
@@ -196,7 +196,7 @@ def _next(run: Run, links: Links) -> Iterator[tuple[str, Text]]:
 
 def _judged(judgement: Judgement) -> Iterator[tuple[str, str]]:
     """The gate's verdict, its figures, and the queries that changed most."""
-    yield "gate", f"{as_words(judgement.verdict)}: {judgement.because}"
+    yield "gate", f"{verdict_of(judgement)}: {judgement.because}"
     for model in ("base", "tuned", "deployed"):
         if measured := judgement.figures.get(model):
             each = (f"{measure} {measured[measure]:.3f}" for measure in MEASURES if measure in measured)

@@ -8,7 +8,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from dropforge import bootstrap
-from dropforge.domain.messages import in_words
+from dropforge.domain.messages import in_words, verdict_of
 from dropforge.domain.plan import figure
 from dropforge.domain.runs import State, look
 from dropforge.domain.text import as_span, as_words
@@ -91,6 +91,7 @@ _templates.filters |= {
     "phase": _phase,
     "place": place_of,
     "tone": look,
+    "verdict": verdict_of,
     "when": _when,
     "words": as_words,
 }

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dropforge.domain import events
 from dropforge.domain.datasets import CORPUS, QUERIES
 from dropforge.domain.event import Event, RunEvent
-from dropforge.domain.facts import Verdict
+from dropforge.domain.facts import Judgement, Verdict
 from dropforge.domain.findings import Finding, chosen, quoted
 from dropforge.domain.message import Message, Tone
 from dropforge.domain.notifications import kind_of
@@ -156,18 +156,25 @@ def _completed(event: events.JobComplete) -> Message:
     )
 
 
-_IN_WORDS = {
-    Verdict.BETTER: "better than base",
-    Verdict.NOT_WORSE: "not worse than base",
-    Verdict.WORSE: "worse than base",
-    Verdict.INSUFFICIENT: "cannot tell",
-}
+_COMPARED = {Verdict.BETTER: "better than", Verdict.NOT_WORSE: "not worse than", Verdict.WORSE: "worse than"}
+_MODELS = {"base": "base", "deployed": "the model in use"}
+
+
+def verdict_of(judged: Judgement) -> str:
+    """What the gate says, in words: `better than base, not worse than the model in use`; `cannot tell`."""
+    if judged.verdict is Verdict.INSUFFICIENT:
+        return "cannot tell"
+    each = [(one.verdict, one.against) for one in judged.comparisons] or [(judged.verdict, "base")]
+    return ", ".join(
+        f"{_COMPARED[verdict]} {_MODELS[against]}" if verdict in _COMPARED else f"cannot tell from {_MODELS[against]}"
+        for verdict, against in each
+    )
 
 
 def _deployed(event: events.ModelDeployed) -> Message:
     judged = event.judgement
     figures: tuple[tuple[str, str], ...] = ()
-    gate = (("Gate", _IN_WORDS[judged.verdict]),) if judged else ()
+    gate = (("Gate", verdict_of(judged)),) if judged else ()
     cannot_tell = judged is not None and judged.verdict is Verdict.INSUFFICIENT
     if judged and judged.base is not None and judged.tuned is not None:
         figures = ((f"{judged.metric}, base → tuned", f"{judged.base:.3f} → {judged.tuned:.3f}"),)
@@ -210,7 +217,7 @@ def _alias_moved(event: events.AliasMoved) -> Message:
 
 def _withheld(event: events.ModelWithheld) -> Message:
     judged, error = event.judgement, event.error
-    details = (f"Gate: {_IN_WORDS[judged.verdict]}; {judged.because}",) if judged else ()
+    details = (f"Gate: {verdict_of(judged)}; {judged.because}",) if judged else ()
     return _message(
         event,
         f"{event.dataset}: tuned model withheld",
