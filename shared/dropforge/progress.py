@@ -28,7 +28,7 @@ class Progress:
         """Store a new run and tell of it; a record that is there already stands."""
         stored, is_mine = self.ledger.record(run)
         if is_mine:
-            self.tell(stored, told=0)
+            self.tell(stored, told=0, is_marked=True)
         else:
             self.catch_up(stored)
         return stored
@@ -77,10 +77,16 @@ class Progress:
         """Tell what the run's marker says has not been told; says whether there was anything."""
         return self.tell(run, told=self.ledger.told(run))
 
-    def tell(self, run: Run, *, told: int) -> bool:
+    def tell(self, run: Run, *, told: int, is_marked: bool = False) -> bool:
         """Publish the steps of a run's history from the one on that is numbered `told`; says whether there was any.
 
         Then the marker is ticked off, or removed where nothing more is owed. Safe to repeat.
+
+        Args:
+            run: As it stands.
+            told: How many steps have been told.
+            is_marked: Whether its marker was written anew after its record. It is kept then: whoever heard of the run by
+                now may have noted there that it waits.
         """
         told = max(told, run.reopened)  # what came before is told, and no longer stands in the record as it was then
         untold = run.history[told:]
@@ -89,7 +95,7 @@ class Progress:
         if untold and run.is_settled:
             self.ledger.settle(run)
         elif untold:
-            self.ledger.note_told(run, first=told == run.reopened)
+            self.ledger.note_told(run, first=told == run.reopened and not is_marked)
         return bool(untold)
 
     def mention(self, notice: Event) -> bool:

@@ -131,6 +131,11 @@ MUTANTS = (
         FLOW,
     ),
     Mutant(
+        "a note that a run waits, written over by who told of the run",
+        (Replacement("progress", " and not is_marked", ""),),
+        ("tests/faults/test_scale.py",),
+    ),
+    Mutant(
         "a sweep that stops at the first error",
         (Replacement("workers.sweep", "        with isolated(**{chore.kind: chore.name}):\n", "        if True:\n"),),
         SWEEP,

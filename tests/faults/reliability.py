@@ -53,6 +53,9 @@ CAMPAIGNS = (
     Campaign("the sweep alone: no event ever comes", many("sweep", 50)),
     Campaign("people cancel, rerun, approve, roll back, retire; 5 % of calls fail", many("wishes", 200)),
     Campaign("the operator lets four jobs run at once; 5 % of calls fail", many("capped", 40)),
+    Campaign(
+        "the services take six jobs at once, two models, a message every two seconds; 5 % fail", many("limited", 40)
+    ),
     Campaign("one fault of every kind at every call: a run that ends deployed", partial(singles, "calm", SEED)),
     Campaign("... whose deployment fails", partial(singles, "calm-deploy-failed", SEED)),
     Campaign("... whose events never come", partial(singles, "calm-swept", SEED)),

@@ -63,12 +63,24 @@ class Message:
 class Delivery:
     """One push of one message to one function: over once, by an answer, a crash or a timeout."""
 
-    def __init__(self, message: Message, function: str, attempt: int, end: Callable[["Delivery", bool], None]) -> None:
+    def __init__(
+        self,
+        message: Message,
+        function: str,
+        attempt: int,
+        begin: Callable[["Delivery"], None],
+        end: Callable[["Delivery", bool], None],
+    ) -> None:
         self.message = message
         self.function = function
         self.attempt = attempt
         self.is_over = False
+        self._begin = begin
         self._end = end
+
+    def begin(self) -> None:
+        """Say that somebody handles it from now on."""
+        self._begin(self)
 
     def end(self, *, acknowledged: bool) -> None:
         """Say what became of it; what comes after that is not heard."""
@@ -221,9 +233,10 @@ class Bus:
 
     def _deliver(self, function: str, message: Message, attempt: int) -> None:
         self.counts["deliveries"] += 1
-        delivery = Delivery(message, function, attempt, self._end)
-        self._hub.at(self._limits[function], partial(self._run_out, delivery), background=True)
-        self._handle(delivery)
+        self._handle(Delivery(message, function, attempt, self._begin, self._end))
+
+    def _begin(self, delivery: Delivery) -> None:
+        self._hub.at(self._limits[delivery.function], partial(self._run_out, delivery), background=True)
 
     def _run_out(self, delivery: Delivery) -> None:
         """The service waits no longer; the handler goes on, unheard."""

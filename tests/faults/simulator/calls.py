@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from faults.simulator.faults import ASKED_AGAIN, DRAGS, FREEZES, Fate, Fired
 from faults.simulator.hub import Hub
+from faults.simulator.limits import Beyond, Limits
 from faults.simulator.trace import Trace, shown
 from greenlet import getcurrent, greenlet
 
@@ -37,6 +38,8 @@ class Call:
     name: str
     target: Callable[[], Any]
     about: str
+    come: float = 0
+    refused: int = 0
 
     def __str__(self) -> str:
         return f"{self.instance} {self.name} {self.about}"
@@ -50,7 +53,9 @@ class Calls:
         callers: The function that made each.
     """
 
-    def __init__(self, hub: Hub, fate: Fate, stream: Random, trace: Trace, latency: float) -> None:
+    def __init__(
+        self, hub: Hub, fate: Fate, stream: Random, trace: Trace, latency: float, limits: Limits | None = None
+    ) -> None:
         self.names: list[str] = []
         self.callers: list[str] = []
         self._hub = hub
@@ -58,6 +63,7 @@ class Calls:
         self._stream = stream
         self._trace = trace
         self._latency = latency
+        self._limits = limits
 
     def make(self, instance: "Instance", name: str, target: Callable[[], Any], about: object, lasting: float) -> Any:
         """Called in an instance's greenlet: make a call, and come back with its answer or its error.
@@ -71,7 +77,7 @@ class Calls:
         """
         if instance.is_dead:
             raise Killed
-        latency = 0.002 + self._stream.expovariate(1 / (self._latency * _LONG.get(name, 1)))
+        latency = self._drawn(_LONG.get(name, 1))
         call = Call(instance, getcurrent(), name, target, shown(about))
         self._hub.at(lasting + latency, partial(self._come, call))
         return self._hub.wait()
@@ -79,6 +85,7 @@ class Calls:
     def _come(self, call: Call) -> None:
         self.names.append(call.name)
         self.callers.append(call.instance.function)
+        call.come = self._hub.time
         kind = self._fate.decide(len(self.names), self._hub.time, call.name.partition(".")[0])
         if kind:
             self._trace.add(f"{call}: {kind.upper()} at call {len(self.names)}")
@@ -88,7 +95,22 @@ class Calls:
 
     def _go_on(self, call: Call) -> None:
         answer, error = self._perform(call)
-        self._resume(call, answer, error)
+        if isinstance(error, Beyond):
+            pause = error.pause(call.refused, self._hub.time - call.come, self._stream)
+            if pause is not None:
+                call.refused += 1
+                self._hub.at(pause, partial(self._go_on, call))
+                return
+        further = self._limits.pages(call.name, answer) - 1 if self._limits and error is None else 0
+        if further:
+            lasting = sum(self._drawn() for _ in range(further))
+            self._hub.at(lasting, partial(self._resume, call, answer))
+        else:
+            self._resume(call, answer, error)
+
+    def _drawn(self, times: float = 1) -> float:
+        """How long a call takes that takes so many times as long as others."""
+        return 0.002 + self._stream.expovariate(1 / (self._latency * times))
 
     def _perform(self, call: Call) -> tuple[Any, Exception | None]:
         try:

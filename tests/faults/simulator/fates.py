@@ -21,9 +21,7 @@ _STATES = {
     Ending.CANCELLED: State.CANCELLED,
 }
 LOADED = frozenset({Ending.BETTER, Ending.DECEPTIVE})  # whose models are loaded, to be measured at least
-_FIRST_PAUSE = (
-    60  # seconds, before a deployment that found no machine is begun again; each further pause is twice as long
-)
+FIRST_PAUSE = 60  # seconds, before a deployment that found no machine is begun again; each further is twice as long
 
 
 def attempt_of(run_id: str) -> int:
@@ -87,7 +85,7 @@ class Fate:
     @property
     def deployment_seconds(self) -> float:
         """How long it takes until a model is loaded, or refused, pauses included."""
-        pauses = sum(_FIRST_PAUSE * 2**number for number in range(self.stumbles))
+        pauses = sum(FIRST_PAUSE * 2**number for number in range(self.stumbles))
         return self.creating + (self.stumbles + 1) * self.loading + pauses
 
     def seconds_of(self, attempt: int, *, is_approved: bool) -> float:

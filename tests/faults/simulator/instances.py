@@ -1,7 +1,10 @@
 """Instances of functions: each has ports, claims and a clock of its own, and handles one event at a time."""
 
+import math
 import traceback
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache, partial
 from importlib.util import module_from_spec, spec_from_file_location
@@ -12,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from faults.simulator.calls import Calls, Killed
 from faults.simulator.hub import Hub
+from faults.simulator.limits import Limits
 from faults.simulator.trace import Trace
 from faults.simulator.wishes import PERSON, grant
 from greenlet import greenlet
@@ -108,6 +112,8 @@ class Fleet:
 
     Attributes:
         bugs: Whatever came out of a function that nobody expects, with its stack.
+        ticks: How long each function took for every tick, in seconds.
+        most_waiting: How many deliveries waited for an instance of each function at once, at the most.
     """
 
     def __init__(
@@ -119,8 +125,11 @@ class Fleet:
         stream: Random,
         trace: Trace,
         skew: float,
+        limits: Limits | None = None,
     ) -> None:
         self.bugs: list[str] = []
+        self.ticks = defaultdict[str, list[float]](list)
+        self.most_waiting = Counter[str]()
         self._hub = hub
         self._calls = calls
         self._services = services
@@ -131,9 +140,25 @@ class Fleet:
         self._idle: dict[str, list[Instance]] = {}
         self._busy: dict[greenlet, Instance] = {}
         self._numbers = count(1)
+        self._handlers: Mapping[str, int] = limits.handlers if limits else {}
+        self._seconds: Mapping[str, float] = limits.seconds if limits else {}
+        self._under_way = Counter[str]()
+        self._waiting = defaultdict[str, deque["Delivery"]](deque)
 
     def handle(self, delivery: "Delivery") -> None:
-        """Give a delivery to an instance that is idle, or to a new one."""
+        """Give a delivery to an instance that is idle, or to a new one; it waits where there may be no more of them."""
+        function = delivery.function
+        self._waiting[function].append(delivery)
+        self._go_on(function)
+        self.most_waiting[function] = max(self.most_waiting[function], len(self._waiting[function]))
+
+    def _go_on(self, function: str) -> None:
+        while self._waiting[function] and self._under_way[function] < self._handlers.get(function, math.inf):
+            self._begin(self._waiting[function].popleft())
+
+    def _begin(self, delivery: "Delivery") -> None:
+        delivery.begin()
+        self._under_way[delivery.function] += 1
         instance = self._take(delivery.function)
         instance.delivery = delivery
         handler = greenlet(self._work)
@@ -149,7 +174,7 @@ class Fleet:
             handler.throw(Killed())
 
     def _work(self, handler: greenlet, instance: Instance, delivery: "Delivery") -> None:
-        answered = False
+        answered, began = False, self._hub.time
         try:
             entry_point(instance.function)(delivery.message.event)
             answered = True
@@ -160,6 +185,10 @@ class Fleet:
         except Exception:  # noqa: BLE001 - whatever it is, it is told as a violation
             self.bugs.append(f"{instance} raised\n{traceback.format_exc()}")
         del self._busy[handler]
+        self._under_way[instance.function] -= 1
+        if delivery.message.is_tick:
+            self.ticks[instance.function].append(self._hub.time - began)
+        self._hub.at(0, partial(self._go_on, instance.function))
         if not instance.is_dead:
             self._idle[instance.function].append(instance)
         delivery.end(acknowledged=answered)
@@ -168,7 +197,8 @@ class Fleet:
         idle = self._idle.setdefault(function, [])
         if idle and self._stream.random() >= _FRESH:
             return idle.pop()
-        instance = Instance(function, next(self._numbers), self._settings)
+        lasting = self._seconds.get(function, self._settings.timeout_seconds)
+        instance = Instance(function, next(self._numbers), replace(self._settings, timeout_seconds=lasting))
         skew = self._stream.uniform(-self._skew, self._skew)
         instance.__dict__["clock"] = SkewedClock(self._hub, skew, instance, self._calls)
         for name, service in self._services.items():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from faults.simulator import wished
+from faults.simulator import kept, wished
 from faults.simulator.bounds import has_woken, latest
 from faults.simulator.nature import Ending, Kind
 from faults.simulator.people import Plan
@@ -134,13 +134,15 @@ def one_deployment_a_run(world: "World") -> Found:
 def _loads(world: "World", run: Run, begun: list[Deployment]) -> Found:
     ends = Counter(later.state for earlier, later in pairwise(run.history) if earlier.state is State.DEPLOYING)
     loads = sum(not deployment.code for deployment in begun)
-    failures = len(begun) - loads
+    failures = sum(bool(deployment.code) and not deployment.found_no_room for deployment in begun)
     most = ends[State.DEPLOYED] + ends[State.WITHHELD]
     most_failures = world.plan_of(run.dataset).fate.stumbles * bool(ends) + ends[State.DEPLOY_FAILED]
     least, least_failures = most, most_failures
     if Kind.CANCEL in asked_of(world, run.id):  # before its model was loaded or refused, or after
         least, least_failures = ends[State.DEPLOYED], 0
         most_failures += ends[State.WITHHELD] * bool(world.plan_of(run.dataset).fate.refusals)
+    if any(deployment.found_no_room for deployment in begun):
+        least_failures = 0
     # What was about to be begun when its instance froze is begun although the run has ended: the sweep removes it.
     late = sum(not deployment.code and has_woken(world, deployment.time) for deployment in begun)
     if not least <= loads <= most + late:
@@ -223,8 +225,8 @@ def the_history_says_what_became_of_it(world: "World") -> Found:
                 run.id,
                 f"it is {run.state}, and the history says {said[run.id].state if run.id in said else 'nothing'}",
             )
-    for run_id in {line.id for line in lines if lines.count(line) > 1}:
-        yield run_id, "the history has two lines of it"
+    for line in (line for line, times in Counter(lines).items() if times > 1):
+        yield line.id, "the history has two lines of it"
 
 
 def nobody_waits_long(world: "World") -> Found:
@@ -282,6 +284,8 @@ _CHECKS = (
     wished.readers_find_what_they_should,
     wished.wishes_come_true,
     wished.caps_hold,
+    kept.limits_hold,
+    kept.the_oldest_goes_first,
     nothing_unexpected,
 )
 NAMES = tuple(check.__name__.replace("_", " ") for check in _CHECKS)

@@ -4,6 +4,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from faults.simulator.limits import Limits
+
 from dropforge.domain.caps import Caps
 from dropforge.domain.runs import State
 
@@ -67,6 +69,8 @@ class Nature:
         latency: Mean of a call's, in seconds.
         skew: How far an instance's clock may be off, in seconds, either way.
         caps: What the operator lets runs spend.
+        limits: What the services take at most; None for whatever is asked of them.
+        starts: When folders are dropped; None for a while at the beginning.
         ends: How every job ends, of folders that are dropped once and are in order; None for what comes.
         shortages: How many attempts meet a quota inside the pipeline, where every job ends so.
         stumbles: How many deployments find no machine, where every job ends so.
@@ -93,6 +97,8 @@ class Nature:
     latency: float = 0.05
     skew: float = 30
     caps: Caps = field(default_factory=Caps)
+    limits: Limits | None = None
+    starts: Span | None = None
     ends: Ending | None = None
     shortages: int = 0
     stumbles: int = 0

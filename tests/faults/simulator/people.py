@@ -104,7 +104,7 @@ def plan(number: int, chance: Chance, nature: Nature) -> Plan:
     fate = fate_of(folder, chance, nature)
     is_bad, completes_itself, comes_twice = drawn.random() < 0.1, drawn.random() < 0.15, drawn.random() < 0.1
     is_changed, is_taken_away = drawn.random() < nature.reuploads, drawn.random() < 0.05
-    start = drawn.uniform(1, 30 if nature.ends else _LATEST_START)
+    start = drawn.uniform(*(nature.starts or (1, 30 if nature.ends else _LATEST_START)))
     files = dict(_files(is_large=fate.ending in {Ending.WORSE, Ending.DECEPTIVE} or drawn.random() < _MEASURED))
     if nature.ends:
         deeds = list(_upload(files, start, drawn))

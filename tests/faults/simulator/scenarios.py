@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from faults.simulator.faults import KINDS, Faults
 from faults.simulator.invariants import Violation
+from faults.simulator.limits import Limits
 from faults.simulator.nature import CALM, Asked, Ending, Kind, Nature
 from faults.simulator.wishes import PERSON
 from faults.simulator.world import World
@@ -50,6 +51,22 @@ _BACK = Asked(Kind.ROLLBACK, State.DEPLOYED, (5, 30), nth=2)
 _BACK_TO = Asked(Kind.ROLLBACK, State.DEPLOYED, (5, 30), nth=2, former=True)
 _AWAY = Asked(Kind.RETIRE, State.DEPLOYED, (5, 30), even_current=True)
 _AFTER_ALL = Asked(Kind.APPROVE, State.RETIRED, (5, 30))
+# So narrow that twenty folders meet each of them.
+NARROW = Limits(
+    jobs=6,
+    submissions=4,
+    requests=24,
+    accelerators=2,
+    between_posts=2,
+    handlers={
+        "validate_dataset": 4,
+        "submit_tuning": 2,
+        "watch_status": 2,
+        "deploy_model": 2,
+        "notify_slack": 4,
+        "sweep": 1,
+    },
+)
 CROWDED = Nature(duplicates=0.8, repeats=(0, 15), latency=2)  # handlers of one event, and ticks, meet all the time
 SCENARIOS: Mapping[str, Scenario] = {
     # One call in twenty fails, one message in five comes twice and one in twenty never, folders change meanwhile.
@@ -69,6 +86,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "wishes": Scenario(Nature(wishes=0.8, reuploads=0.8), STORMY),
     "wishes-calm": Scenario(Nature(wishes=0.8, reuploads=0.8, drops=0)),
     "capped": Scenario(Nature(caps=Caps(jobs_in_flight=4), running=(100, 200), reuploads=0.3), STORMY),
+    "limited": Scenario(Nature(limits=NARROW, running=(100, 200), reuploads=0.3), STORMY),
     # One run and nothing else, for single faults and pairs of them.
     "calm": Scenario(CALM),
     "calm-renewed": Scenario(replace(CALM, renewed=True)),

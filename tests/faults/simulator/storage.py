@@ -1,7 +1,8 @@
 """The buckets: one tells of what lands in it, the other is watched while the ledger is written."""
 
-from collections.abc import Callable, Mapping
-from itertools import pairwise
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice, pairwise
 from typing import NamedTuple
 
 from faults.simulator.hub import EPOCH
@@ -31,7 +32,44 @@ class Pointed(NamedTuple):
     run: Run | None
 
 
-class DropBucket(MemoryStore):
+class Sorted(MemoryStore):
+    """Keeps its names in order: a listing costs what it holds, however much else there is."""
+
+    def __init__(self, disk: MemoryDisk, bucket: str) -> None:
+        super().__init__(disk, bucket)
+        self._names = sorted(self._objects)
+
+    def list(self, prefix: str) -> Iterator[StoredFile]:
+        """See `ObjectStore.list`."""
+        found = []
+        for name in islice(self._names, bisect_left(self._names, prefix), None):
+            if not name.startswith(prefix):
+                break
+            found.append(self._objects[name].file)
+        return iter(found)
+
+    def holds(self, prefix: str) -> bool:
+        """Whether any name begins so."""
+        place = bisect_left(self._names, prefix)
+        return place < len(self._names) and self._names[place].startswith(prefix)
+
+    def write(self, name: str, data: bytes, *, replacing: int | None, metadata: Mapping[str, str] | None = None) -> int:
+        """See `ObjectStore.write`."""
+        is_new = name not in self._objects
+        generation = super().write(name, data, replacing=replacing, metadata=metadata)
+        if is_new:
+            insort(self._names, name)
+        return generation
+
+    def delete(self, name: str, *, generation: int | None = None) -> None:
+        """See `ObjectStore.delete`."""
+        was_there = name in self._objects
+        super().delete(name, generation=generation)
+        if was_there and name not in self._objects:
+            del self._names[bisect_left(self._names, name)]
+
+
+class DropBucket(Sorted):
     """Tells of every object that is written."""
 
     def __init__(self, disk: MemoryDisk, tell: Callable[[StoredFile], None]) -> None:
@@ -45,12 +83,13 @@ class DropBucket(MemoryStore):
         return generation
 
 
-class StateBucket(MemoryStore):
+class StateBucket(Sorted):
     """Watches the ledger and the aliases.
 
     Attributes:
         records: Every run as it stands.
         recorded: When each was stored first, in seconds.
+        waited: When each was first said to wait for room, in seconds.
         closed: When a run's marker among the active ones was removed for the last time, in seconds.
         pointed: Every time that readers were pointed somewhere else, or to the same space by another's wish.
         reached: Is told of a run that has made a step.
@@ -62,6 +101,7 @@ class StateBucket(MemoryStore):
         super().__init__(disk, "state")
         self.records: dict[str, Run] = {}
         self.recorded: dict[str, float] = {}
+        self.waited: dict[str, float] = {}
         self.closed: dict[str, float] = {}
         self.pointed: list[Pointed] = []
         self.reached: Callable[[Run], None] = lambda run: None
@@ -76,6 +116,12 @@ class StateBucket(MemoryStore):
         if name.startswith(_ALIASES):
             self._point(_dataset(name), wire.decode(data, Alias, name))
         return generation
+
+    def annotate(self, name: str, metadata: Mapping[str, str]) -> None:
+        """See `ObjectStore.annotate`."""
+        super().annotate(name, metadata)
+        if name.startswith(_ACTIVE) and "waits" in metadata:
+            self.waited.setdefault(name.removeprefix(_ACTIVE), self._time())
 
     def delete(self, name: str, *, generation: int | None = None) -> None:
         """See `ObjectStore.delete`."""

@@ -20,6 +20,7 @@ from dropforge.ports import Endpoint, Operation
 
 _PARENT = "projects/p/locations/l"
 _BASE_KNOWS = 60  # numbers: half of the test queries of a large dataset, so that a deceptive model is worse
+_NO_ROOM = "no accelerator is free"
 _ENDED = {
     Ending.BETTER: JobState.SUCCEEDED,
     Ending.WORSE: JobState.SUCCEEDED,
@@ -90,7 +91,9 @@ class Job:
     @property
     def end(self) -> float:
         """From which second on it bills no more."""
-        return self.steps[-1][0]
+        fate = self.fate
+        end = self.begun + fate.pending + fate.running + fate.paused
+        return end if self.stopped is None else min(end, self.stopped)
 
     def state(self, time: float) -> JobState:
         """How it stands at a second of virtual time."""
@@ -98,11 +101,15 @@ class Job:
 
 
 class Deployment(NamedTuple):
-    """A deployment that was begun: of which run, when, and the code with which it ends; empty for a loaded model."""
+    """A deployment that was begun: of which run, when, and the code with which it ends; empty for a loaded model.
+
+    Where no accelerator was left to serve on, that was not its fate.
+    """
 
     run: str
     time: float
     code: str
+    found_no_room: bool = False
 
 
 class Removal(NamedTuple):
@@ -143,6 +150,7 @@ class Vertex:
     Attributes:
         jobs: Every job, by resource name.
         most_jobs: How many were in flight at once, at the most.
+        accelerators: On how many models can be served at once, each on one; None for any number.
         served: Every endpoint, by resource name.
         deployments: Each that was begun.
         removals: Each model that was taken off its endpoint while it was served.
@@ -157,10 +165,12 @@ class Vertex:
     ) -> None:
         self.jobs: dict[str, Job] = {}
         self.most_jobs = 0
+        self.accelerators: int | None = None
         self.served: dict[str, Served] = {}
         self.deployments: list[Deployment] = []
         self.removals: list[Removal] = []
         self._hub = hub
+        self._open: list[Job] = []
         self._fate_of = fate_of
         self._content_of = content_of
         self._log = tell
@@ -175,6 +185,7 @@ class Vertex:
         if name not in self.jobs:
             fate = self._fate_of(order.labels["dropforge-dataset"])
             self.jobs[name] = Job(order, self._hub.time, self._content_of(order), fate)
+            self._open.append(self.jobs[name])
             self.most_jobs = max(self.most_jobs, len(self.in_flight()))
             self._tell_at_the_end(self.jobs[name])
         if self.jobs[name].order.labels != order.labels:
@@ -220,7 +231,8 @@ class Vertex:
 
     def in_flight(self) -> list[Job]:
         """The jobs that bill now."""
-        return [job for job in self.jobs.values() if job.end > self._hub.time]
+        self._open = [job for job in self._open if job.end > self._hub.time]
+        return list(self._open)
 
     def _job(self, name: str) -> Job:
         found = self.jobs.get(name)
@@ -282,9 +294,12 @@ class Vertex:
                 return ""
         run = found.labels["dropforge-run"]
         fate = self._fate_of(found.labels["dropforge-dataset"])
-        fault = _fault(fate, self._begun[run])
-        self._begun[run] += 1
-        self.deployments.append(Deployment(run, self._hub.time, fault.code if fault else ""))
+        if is_full := self.accelerators is not None and self._taken() >= self.accelerators:
+            fault = fault_of("RESOURCE_EXHAUSTED", _NO_ROOM, "deployment")
+        else:
+            fault = _fault(fate, self._begun[run])
+            self._begun[run] += 1
+        self.deployments.append(Deployment(run, self._hub.time, fault.code if fault else "", is_full))
         found.loading[deployed_model] = self._begin(endpoint, Work(self._hub.time + fate.loading, fault))
         return found.loading[deployed_model]
 
@@ -346,6 +361,11 @@ class Vertex:
             raise Missing(f"there is no {endpoint}")
         return found
 
+    def _taken(self) -> int:
+        """On how many accelerators a model is, or is being loaded."""
+        loading = (name for found in self.served.values() for name in found.loading.values())
+        return sum(self._works[name].fault is None for name in loading)
+
     def _has_loaded(self, operation: str) -> bool:
         work = self._works[operation]
         return work.fault is None and work.end <= self._hub.time
@@ -359,7 +379,7 @@ class Vertex:
 def _fault(fate: Fate, number: int) -> Fault | None:
     """What a run's deployment of this number, from 0, ends with."""
     if number < fate.stumbles:
-        return fault_of("RESOURCE_EXHAUSTED", "no accelerator is free", "deployment")
+        return fault_of("RESOURCE_EXHAUSTED", _NO_ROOM, "deployment")
     if number < fate.stumbles + fate.refusals:
         return fault_of("INVALID_ARGUMENT", "the machine type is not there", "deployment")
     return None

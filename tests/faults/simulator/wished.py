@@ -37,6 +37,8 @@ def possible(world: "World", run: Run) -> set[State]:
         possible |= {State.CANCELLED, State.WITHHELD}
     if Kind.APPROVE in asked:
         possible |= {State.DEPLOYED, *([State.DEPLOY_FAILED] if plan.fate.refusals else [])}
+    if any(deployment.run == run.id and deployment.found_no_room for deployment in world.vertex.deployments):
+        possible.add(State.DEPLOY_FAILED)
     others = any(pointed.alias and pointed.alias.run != run.id for pointed in _pointed(world, run.dataset))
     if State.DEPLOYED in possible and (others or Kind.RETIRE in asked):
         possible.add(State.RETIRED)

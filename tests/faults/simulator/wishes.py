@@ -17,7 +17,7 @@ from dropforge.domain.errors import Missing, NotAllowed, Unavailable
 from dropforge.domain.facts import Request
 from dropforge.domain.runs import Run
 from dropforge.domain.spaces import Alias
-from dropforge.workers.outcome import What
+from dropforge.outcome import What
 
 PERSON = "person"  # where a function's name would stand
 _LOOKS_EVERY = 10  # seconds, while a space is retired

@@ -2,10 +2,10 @@
 
 from collections import Counter
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from faults.simulator import invariants
+from faults.simulator import bounds, invariants
 from faults.simulator.bus import PERIODS, Bus, Delivery
 from faults.simulator.calls import Calls
 from faults.simulator.chance import Chance
@@ -13,6 +13,7 @@ from faults.simulator.faults import Fate, Faults
 from faults.simulator.hub import Hub
 from faults.simulator.instances import Fleet
 from faults.simulator.invariants import Violation
+from faults.simulator.limits import Guards
 from faults.simulator.listening import Listener
 from faults.simulator.nature import Asked, Kind, Nature
 from faults.simulator.people import Deed, Plan, plan
@@ -51,6 +52,7 @@ class World:
     Attributes:
         vertex_type: What stands for Vertex; likewise for the others. A test takes a worse one.
         wishes: What people have asked for by hand.
+        guards: Who refuses what is beyond the services' limits; None where they take whatever is asked.
     """
 
     vertex_type: ClassVar[type[Vertex]] = Vertex
@@ -82,13 +84,15 @@ class World:
         disk = MemoryDisk(cast("ManualClock", self.hub))  # all that it asks of a clock is the time
         self.state = self.state_type(disk)
         self.state.reached = self._reached
-        self.calls = Calls(self.hub, self.fate, chance.stream("calls"), self.trace, self.nature.latency)
+        self.calls = Calls(
+            self.hub, self.fate, chance.stream("calls"), self.trace, self.nature.latency, self.nature.limits
+        )
         self.bus = self.bus_type(self.hub, chance, self.nature, self.trace, self.records, self._handle)
         self.drop = DropBucket(disk, self.bus.finalized)
         self.vertex = self.vertex_type(self.hub, lambda folder: self.plan_of(folder).fate, self._content, self._ended)
         self.wishes: list[Wish] = []
         self.slack = self.slack_type()
-        services = {
+        services: dict[str, object] = {
             "drop": self.drop,
             "state": self.state,
             "bus": self.bus,
@@ -96,8 +100,17 @@ class World:
             "host": self.vertex,
             "notifier": self.slack,
         }
+        limits = self.nature.limits
+        self.guards = Guards(limits, self.hub, self.vertex) if limits else None
         self.fleet = Fleet(
-            self.hub, self.calls, services, self.settings, chance.stream("fleet"), self.trace, self.nature.skew
+            self.hub,
+            self.calls,
+            self.guards.over(services) if self.guards else services,
+            self.settings,
+            chance.stream("fleet"),
+            self.trace,
+            self.nature.skew,
+            limits,
         )
         self._came = Counter[tuple[str, State]]()
         self._final: set[str] = set()
@@ -171,7 +184,7 @@ class World:
         )
 
     def _is_settled(self) -> bool:
-        if any(self.state.list("active/")) or (self.is_swept and any(self.state.list("retiring/"))):
+        if self.state.holds("active/") or (self.is_swept and self.state.holds("retiring/")):
             return False
         self._final = self._final or {invariants.last_run(self, planned) for planned in self.plans}
         return self._final <= self.records.keys()
@@ -197,6 +210,11 @@ class World:
     def is_swept(self) -> bool:
         """Whether the sweep runs at all: nobody else retires a space."""
         return "sweep" not in self.nature.without
+
+    @cached_property
+    def longest_queue(self) -> float:
+        """How long a run waits for services that have limits, at the most, in seconds; asked once all is over."""
+        return bounds.queue(self)
 
     def plan_of(self, folder: str) -> Plan:
         """What people did with a folder."""
