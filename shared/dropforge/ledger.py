@@ -304,12 +304,24 @@ class Ledger:
         assert found is not None  # noqa: S101 - nobody removes it
         return found.updated
 
-    def note_tick(self, worker: str, tick: str) -> None:
-        """Remember that a worker has just seen a tick through. An object that is there gets no new generation."""
+    def note_tick(self, worker: str, tick: str, *, is_queued: bool = False) -> None:
+        """Remember that a worker has just seen a tick through. An object that is there gets no new generation.
+
+        Args:
+            worker: Its function.
+            tick: The tick's id.
+            is_queued: Whether runs wait for which it found no room.
+        """
+        noted = {"tick": tick, "queued": "yes" if is_queued else "no"}
         try:
-            self._state.annotate(_TICKS + worker, {"tick": tick})
+            self._state.annotate(_TICKS + worker, noted)
         except Missing:
-            self._state.write(_TICKS + worker, b"", replacing=None, metadata={"tick": tick})
+            self._state.write(_TICKS + worker, b"", replacing=None, metadata=noted)
+
+    def is_queued(self, worker: str, since: datetime) -> bool:
+        """Whether a worker found no room for runs that wait, at its last tick; a tick from before `since` says nothing."""
+        tick = listed(self._state, _TICKS + worker)
+        return tick is not None and tick.updated >= since and tick.metadata.get("queued") == "yes"
 
     def ticks(self) -> dict[str, datetime]:
         """When each worker last saw a tick through, by the store's clock."""

@@ -19,7 +19,7 @@ from dropforge.ports import ObjectStore, Tuner
 from dropforge.progress import Progress
 from dropforge.settings import Settings
 
-FUNCTION = "submit_tuning"
+FUNCTION, WATCHER = "submit_tuning", "watch_status"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Orders:
     budget: Budget
     settings: Settings
 
-    def place(self, run: Run, *, cause: str) -> Outcome:
+    def place(self, run: Run, *, cause: str, is_new: bool = False) -> Outcome:
         """Submit the job of a validated run. Where there is no room for it now, the run waits in the ledger.
 
         The job's id is the run's: a second submission, by whomever and after whatever crash, is adopted, not paid for.
@@ -49,6 +49,8 @@ class Orders:
         Args:
             run: As the ledger has it.
             cause: Id of the event, or tick, for the run's history.
+            is_new: Whether it asks for the first time: it then waits behind those for which there was no room at the
+                watcher's last tick, so that the oldest goes first however many come.
 
         Raises:
             Misconfigured: The service would refuse the operator's machines, minutes into the paid job.
@@ -57,6 +59,8 @@ class Orders:
             return self._stopped(run, run.stop, cause)
         if run.not_before and self.progress.clock.now() < run.not_before:
             return self._wait(run, "backoff", f"{run.reason}; not before {run.not_before:%Y-%m-%d %H:%M} UTC")
+        if is_new and self.progress.ledger.is_queued(WATCHER, self.progress.clock.now() - self.settings.patience):
+            return self._wait(run, "queue", "older runs wait for room: the oldest goes first")
         operator = self.settings.operator
         if refusals := refusals_of(run.tuning, operator.bounds, self.progress.clock.now().date()):
             return self._fail(run, fault_of("REFUSED", "; ".join(refusals), "plan"), cause)

@@ -373,6 +373,27 @@ MUTANTS = (
         ("tests/faults/test_single_faults.py::test_any_call_fails[calm-cancelled-before-one deployment a run]",),
     ),
     Mutant(
+        "a newcomer is submitted before those who wait",
+        (Replacement("workers.submit", "cause=event.id, is_new=True", "cause=event.id"),),
+        ("tests/unit/test_orders.py",),
+    ),
+    Mutant(
+        "room is given back for a job that cost something",
+        (
+            Replacement(
+                "actions.cancel",
+                "        if not run.job:  # nothing was submitted, so it cost nothing\n            budget",
+                "        budget",
+            ),
+        ),
+        ACTIONS,
+    ),
+    Mutant(
+        "a run whose end was asked for is submitted",
+        (Replacement("orders", "        if run.stop:\n            return self._stopped(run, run.stop, cause)\n", ""),),
+        ACTIONS,
+    ),
+    Mutant(
         "an endpoint of a record that was lost is removed",
         (Replacement("workers.sweep", "endpoint.created >= endpoint_since(run) and ", ""),),
         LOST,

@@ -48,6 +48,8 @@ class Call:
     @property
     def is_of_the_tick(self) -> bool:
         """Whether a watcher's tick makes it once, however many runs there are."""
+        if self.function == "submit_tuning":
+            return False
         return self.what == "unfinished" or self.about == ACTIVE or self.about.startswith(_OF_A_TICK)
 
 

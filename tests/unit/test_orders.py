@@ -34,6 +34,11 @@ def states(world):
     return {summary.dataset: summary.state for summary in world.ledger.summaries()}
 
 
+def full(order):
+    """What the service says when there is no room."""
+    raise Exhausted(f"no room for {order.id}")
+
+
 def run_of(world, name):
     [summary] = [summary for summary in world.ledger.summaries() if summary.dataset == name]
     return world.ledger.load(summary.id)
@@ -116,6 +121,35 @@ class TestCaps:
         assert world.budget.standing(frozenset).reserved.accelerator_hours == 0
 
 
+class TestTheQueue:
+    @pytest.fixture
+    def world(self, monkeypatch):
+        """One run waits, for which the watcher found no room; then there is some again."""
+        world = world_with()
+        with monkeypatch.context() as patch:
+            patch.setattr(world.tuner, "submit", full)
+            dropped(world, "alpha")
+            world.watch()
+        return world
+
+    def test_who_comes_later_waits_behind_those_who_wait(self, world):
+        dropped(world, "beta")
+        assert states(world) == {"alpha": State.VALIDATED, "beta": State.VALIDATED}
+        waiting = run_of(world, "beta").waiting
+        assert (waiting.reason, "the oldest goes first" in waiting.sentence) == ("queue", True)
+        world.watch()
+        assert [order.id for order in world.tuner.jobs.values()] == [
+            run_of(world, name).id for name in ("alpha", "beta")
+        ]
+        dropped(world, "gamma")
+        assert states(world)["gamma"] is State.SUBMITTED
+
+    def test_a_watcher_that_ticks_no_more_holds_nobody_up(self, world):
+        world.clock.advance(world.settings.patience_seconds + 1)
+        dropped(world, "beta")
+        assert states(world)["beta"] is State.SUBMITTED
+
+
 class TestQuotaInsideThePipeline:
     def met(self, world):
         [job] = [job for job, look in world.tuner.looks.items() if look.state is JobState.WAITING]
@@ -173,14 +207,13 @@ class TestQuotaInsideThePipeline:
         self.met(world)
         submit_for_real = world.tuner.submit
 
-        def full(order):
-            raise Exhausted(f"no room for {order.id}")
-
         world.tuner.submit = full
         dropped(world, "beta")
         world.tuner.submit = submit_for_real
         world.watch()
         assert states(world)["beta"] is State.SUBMITTED
+        dropped(world, "gamma")
+        assert states(world)["gamma"] is State.SUBMITTED
 
 
 def test_a_job_that_was_submitted_before_a_cap_was_lowered_is_adopted():

@@ -245,7 +245,7 @@ class RunWaiting(RunEvent):
 
     Attributes:
         since: Since when.
-        reason: `quota`, the cap's name, or `backoff` after a failure.
+        reason: `quota`, `queue` behind older runs, the cap's name, or `backoff` after a failure.
         sentence: For people, with the figures.
     """
 

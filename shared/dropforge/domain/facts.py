@@ -198,7 +198,8 @@ class Waiting:
     """Why a validated run is not submitted yet.
 
     Attributes:
-        reason: `quota` for the service's own, or where too many ask for the budget at once; the cap's name for the operator's budget; `backoff` after a failure.
+        reason: `quota` for the service's own, or where too many ask for the budget at once; `queue` behind older runs that wait;
+            the cap's name for the operator's budget; `backoff` after a failure.
         since: When this reason was first met.
         sentence: For people, with the figures.
     """

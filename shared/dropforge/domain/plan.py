@@ -81,7 +81,10 @@ class Prices:
     def lacking(self, hardware: Hardware) -> str:
         """Why there is no price for this hardware, in one sentence; empty where there is one."""
         if not self.hourly:
-            return "there is no price table: give dropforge.yaml one under prices.hourly"
+            return (
+                "there is no price table: give dropforge.yaml one under prices.hourly (docs/costs.md has a table to copy; "
+                "DROPFORGE_CONFIG names the file)"
+            )
         absent = [name for name in _billed(hardware) if name not in self.hourly]
         return f"prices.hourly has no entry for {' and '.join(absent)}" if absent else ""
 

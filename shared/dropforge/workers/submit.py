@@ -18,4 +18,4 @@ def submit(event: Event, *, orders: Orders, progress: Progress) -> Outcome:
     if run.state is not State.VALIDATED:
         told = progress.catch_up(run)
         return repeated(f"the run is {run.state}" + "; told again" * told, run.id)
-    return orders.place(run, cause=event.id)
+    return orders.place(run, cause=event.id, is_new=True)

@@ -123,7 +123,7 @@ class Sweeper:
             self.progress.ledger.settle_left(run)
             return ""
         if run.state is State.VALIDATED:
-            outcome = self.orders.place(run, cause=self.cause)
+            outcome = self.orders.place(run, cause=self.cause, is_new=True)
             if outcome.what is What.DEFERRED:
                 self.progress.ledger.note_waiting(run)  # its marker was written anew, and said so no more
             return f"no event had it submitted: {outcome.why}"

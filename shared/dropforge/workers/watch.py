@@ -59,9 +59,9 @@ def watch(
         with isolated(run=owed.run):
             moved += watcher.look(owed)
     waiting = [owed for owed in active if owed.waits and not owed.stops]
-    submitted = watcher.submit(waiting, until)
+    submitted, is_queued = watcher.submit(waiting, until)
     with isolated(tick=FUNCTION):  # what was done is done, whether it is noted or not
-        ledger.note_tick(FUNCTION, event.id)
+        ledger.note_tick(FUNCTION, event.id, is_queued=is_queued)
     return done(
         f"{len(active)} in flight, looked at {looked}, moved {moved}; {len(waiting)} waiting, submitted {submitted}"
     )
@@ -79,12 +79,16 @@ class Watcher:
     settings: Settings
     cause: str
 
-    def submit(self, waiting: list[Owed], until: datetime) -> int:
-        """Submit the runs that wait for room, the oldest first, until there is none again; says how many."""
+    def submit(self, waiting: list[Owed], until: datetime) -> tuple[int, bool]:
+        """Submit the runs that wait for room, the oldest first, until there is none again.
+
+        Returns:
+            How many were submitted, and whether others still wait for room.
+        """
         submitted = 0
         for owed in sorted(waiting, key=lambda owed: owed.begun):
             if self.progress.clock.now() >= until:
-                break
+                return submitted, True
             with isolated(run=owed.run):
                 run = self.progress.ledger.load(owed.run)
                 if run is None:
@@ -96,8 +100,8 @@ class Watcher:
                 if outcome.what is not What.DEFERRED:
                     submitted += 1
                 elif run.not_before is None:
-                    break
-        return submitted
+                    return submitted, True
+        return submitted, False
 
     def hear(self, ended: JobEnded) -> Outcome:
         """Look at the run whose job is said to have ended. What the message says is not believed."""
