@@ -38,10 +38,16 @@ _LARGE = 32 * 1024 * 1024  # bytes of a dataset, from which on processes pay for
 
 
 class Ports:
-    """Everything that a worker may name, made on first use."""
+    """Everything that a worker may name, made on first use.
 
-    def __init__(self, settings: Settings) -> None:
+    Args:
+        settings: Where things are.
+        lost: Called where Cloud Storage does not answer; it may raise, where trying again is of no use.
+    """
+
+    def __init__(self, settings: Settings, *, lost: Callable[[], None] = lambda: None) -> None:
         self.settings = settings
+        self._lost = lost
 
     @cached_property
     def clock(self) -> Clock:
@@ -200,7 +206,7 @@ class Ports:
     def _bucket(self, name: str) -> ObjectStore:
         from dropforge.adapters.google.storage import CloudStorage
 
-        return CloudStorage(self.settings.project, name)
+        return CloudStorage(self.settings.project, name, lost=self._lost)
 
 
 def reader(place: str) -> tuple[Reader, str]:

@@ -103,15 +103,19 @@ class Follower:
             if not self._wait(is_news=False):
                 return None
 
-    def changes(self, run_id: str) -> Iterator[Change]:
+    def changes(self, run_id: str, known: int = 0) -> Iterator[Change]:
         """Each step of a run, from its first on, until it is settled or the time is up.
 
         Where an attempt fails and another was begun by itself, that one's steps follow.
 
+        Args:
+            run_id: Which run.
+            known: How many of its steps are known, and passed over.
+
         Raises:
             Missing: There is no such run.
         """
-        seen = Seen()
+        seen = Seen(known)
         while True:
             run = self.ledger.wanted(run_id)
             news = list(seen.news(run))

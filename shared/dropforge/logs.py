@@ -76,8 +76,8 @@ def isolated(**record: str) -> Iterator[Isolated]:
         log.exception("record.failed", **record)
 
 
-def set_up(*, terminal: bool | None = None) -> None:
-    """Send logs to standard error: in colour to a terminal, else one JSON object a line."""
+def set_up(*, terminal: bool | None = None, least: int = logging.INFO) -> None:
+    """Send logs to standard error: in colour to a terminal, else one JSON object a line; none below the least level."""
     coloured = sys.stderr.isatty() if terminal is None else terminal
     render = structlog.dev.ConsoleRenderer() if coloured else structlog.processors.JSONRenderer()
     structlog.configure(
@@ -90,7 +90,7 @@ def set_up(*, terminal: bool | None = None) -> None:
             *([] if coloured else [_with_trace, _as_cloud_logging]),
             render,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(least),
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )

@@ -4,7 +4,8 @@ import pytest
 from support.runs import validated
 
 from dropforge import wire
-from dropforge.adapters.google.listening import Listening
+from dropforge.adapters.google import listening
+from dropforge.adapters.google.listening import Listening, once
 from dropforge.domain.announcements import Links, announcement
 from dropforge.domain.errors import Missing
 
@@ -45,6 +46,17 @@ def test_what_is_published_meanwhile_is_heard(clients, topics, subscriptions):
         received = [wire.read_message(*next(heard)) for _ in events]
     assert sorted(received, key=lambda event: event.id) == events
     assert subscriptions() == []
+
+
+def test_an_event_that_comes_again_is_given_once():
+    a, b, unnamed = (b"a", {"ce-id": "a"}), (b"b", {"ce-id": "b"}), (b"x", {})
+    assert list(once([a, b, a, unnamed, unnamed, b, a])) == [a, b, unnamed, unnamed]
+
+
+def test_only_so_many_events_are_remembered(monkeypatch):
+    monkeypatch.setattr(listening, "_REMEMBERED", 1)
+    a, b = (b"a", {"ce-id": "a"}), (b"b", {"ce-id": "b"})
+    assert list(once([a, a, b, a])) == [a, b, a]
 
 
 def test_only_what_is_about_a_dataset(clients, topics, emulator_differs):

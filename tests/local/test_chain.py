@@ -20,7 +20,7 @@ from support.stack import COMMAND, PATIENCE, PROJECT
 from support.together import together
 from support.vertex import topics
 
-from dropforge.cli.page import PRINTED, RECORDS, commands, examples, fields_of
+from dropforge.cli.commands_page import PRINTED, RECORDS, commands, examples, fields_of
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 

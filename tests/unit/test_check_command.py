@@ -47,6 +47,12 @@ def write(folder, files):
     return folder
 
 
+@pytest.fixture(autouse=True)
+def without_profiles(tmp_path, monkeypatch):
+    """Those of whoever runs the tests say nothing here."""
+    monkeypatch.setenv("DROPFORGE_PROFILES", str(tmp_path / "profiles.toml"))
+
+
 @pytest.fixture
 def clean(tmp_path):
     return write(tmp_path / "clean", dataset())
@@ -183,10 +189,10 @@ def test_what_means_nothing_may_be_anything(clean):
 def test_a_file_that_may_not_be_read_is_told(clean, monkeypatch):
     path_open = Path.open
 
-    def denied(path, *arguments):
+    def denied(path, *arguments, **how):
         if path.name == "queries.jsonl":
             raise PermissionError(13, "Permission denied")
-        return path_open(path, *arguments)
+        return path_open(path, *arguments, **how)
 
     monkeypatch.setattr(Path, "open", denied)
     assert refused(clean) == (

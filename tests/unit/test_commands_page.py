@@ -15,7 +15,7 @@ from support.stack import COMMAND
 from typer.testing import CliRunner
 
 from dropforge.cli import main as command_line
-from dropforge.cli.page import commands, examples, page
+from dropforge.cli.commands_page import commands, examples, page
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/commands.md"
@@ -36,8 +36,21 @@ def run(*arguments):
 
 def test_the_page_says_what_the_command_line_is():
     written = PAGE.read_text("utf-8")
-    assert page(written) == written, "make it anew: python -m dropforge.cli.page docs/commands.md"
+    assert page(written) == written, "make it anew: python -m dropforge.cli.commands_page docs/commands.md"
     assert str(ROOT) not in written
+
+
+def test_the_page_says_what_a_pair_of_options_is_by_default():
+    defaults = {
+        name: re.search(r"`--wait/--no-wait`.*Default: `(.*)`", page_of(name))[1]
+        for name in ("cancel", "rerun", "approve")
+    }
+    assert defaults == {"cancel": "--wait", "rerun": "--no-wait", "approve": "--no-wait"}
+
+
+def page_of(name):
+    """What the page says of a command."""
+    return PAGE.read_text("utf-8").partition(f"\n## {name}\n")[2].partition("\n## ")[0]
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -502,6 +502,13 @@ def test_what_is_wrong_comes_first_and_its_command_is_whole(found):
     assert lines[-1] == "1 wrong, 6 well"
 
 
+def test_what_has_a_note_is_counted_as_such(found):
+    found += [replace(ok("caps", "there are none", "set some"), subject="s"), replace(ok("a", "well"), subject="s")]
+    lines = called().output.splitlines()
+    assert any(line.startswith(" ! caps") for line in lines)
+    assert lines[-1].startswith("1 to consider, ")
+
+
 def test_what_is_well_or_not_known_is_no_failure(found):
     found.append(replace(wrong("c", "bad", ""), state=State.UNKNOWN, subject="s"))
     assert called().exit_code == 0

@@ -169,7 +169,7 @@ class TestRefusals:
         out, _ = said("drop", topics, status=1)
         assert 'test_label.tsv is not there; was "test_labels.tsv" meant to be it?' in out
         sentence = refused("drop", topics, "--no-check")
-        assert 'was "test_labels.tsv" meant to be it?' in sentence
+        assert '(was "test_labels.tsv" meant to be it?): nothing starts' in sentence
         assert "`test_labels: split`" in sentence
         assert stored(cloud) == set()
 
@@ -224,7 +224,9 @@ class TestWait:
                 for file in cloud.drop.list("datasets/topics/"):
                     cloud.drop.delete(file.name)
             out, _ = said("drop", topics, "--wait")
-            assert "the same bytes as before: nothing new was started, it is deployed" in out
+            since = f"{cloud.only_run().history[-1].at:%Y-%m-%d %H:%M} UTC"
+            assert f"the same bytes as before: nothing new was started, it is deployed since {since}\n" in out
+            assert " topics: " not in out, "what is past is not told as if it happened now"
             assert [dropped["is_old"] for dropped in told("drop", topics, "--wait")] == [True]
 
     def test_findings_of_a_rejected_one_are_shown(self, cloud, tmp_path):

@@ -68,6 +68,12 @@ class TestOneRun:
             State.DEPLOYED,
         ]
 
+    def test_steps_that_are_known_are_passed_over(self, world):
+        world.land(world.put("topics", dataset()))
+        run = world.only_run()
+        steps = follower(world, world.react, seconds=3).changes(run.id, len(run.history))
+        assert states(steps) == [State.SUBMITTED]
+
     def test_what_it_is_told_to_be_is_what_it_was_at_that_step(self, world):
         world.deploy("topics", dataset())
         changes = list(follower(world).changes(world.only_run().id))

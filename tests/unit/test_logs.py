@@ -1,6 +1,7 @@
 """Logs are what Cloud Logging reads, and nothing in them obeys a dataset."""
 
 import json
+import logging
 
 import flask
 import pytest
@@ -22,6 +23,14 @@ def logged(capsys, monkeypatch):
 
     yield log
     structlog.configure(**before)
+
+
+def test_a_command_is_told_only_what_it_may_want_to_know(logged, capsys):
+    logs.set_up(terminal=False, least=logging.WARNING)
+    structlog.get_logger().info("run.reached")
+    assert capsys.readouterr().err == ""
+    structlog.get_logger().warning("record.failed")
+    assert json.loads(capsys.readouterr().err)["severity"] == "WARNING"
 
 
 def test_an_entry_has_severity_and_message(logged):

@@ -33,6 +33,13 @@ def test_what_takes_long_is_shown_on_a_terminal_and_only_there(monkeypatch):
         assert bool(stream.getvalue()) == shown
 
 
+def test_for_a_pipe_nothing_is_folded(capsys):
+    table = Table.grid()
+    table.add_row("word " * 100)
+    console().print(table)
+    assert len(capsys.readouterr().out.splitlines()) == 1
+
+
 def test_no_line_ends_in_spaces():
     table = Table("a", "b", box=None)
     table.add_row("long", "x")

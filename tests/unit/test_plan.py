@@ -87,7 +87,14 @@ def test_an_endpoints_price_is_of_an_hour():
 @pytest.mark.parametrize(
     ("hourly", "unpriced", "serving"),
     [
-        ({}, "there is no price table: give dropforge.yaml one under prices.hourly", "there is no price table"),
+        (
+            {},
+            (
+                "there is no price table: give dropforge.yaml one under prices.hourly (docs/costs.md has a table to copy; "
+                "DROPFORGE_CONFIG names the file)"
+            ),
+            "there is no price table",
+        ),
         (
             {"n1-standard-16": 1},
             "prices.hourly has no entry for NVIDIA_TESLA_V100",

@@ -54,6 +54,7 @@ def alone(tmp_path, monkeypatch):
     monkeypatch.delenv("DROPFORGE_STATE_BUCKET", raising=False)
     monkeypatch.delenv("STORAGE_EMULATOR_HOST", raising=False)
     monkeypatch.delenv("DROPFORGE_CONFIG", raising=False)
+    monkeypatch.setenv("DROPFORGE_PROFILES", str(tmp_path / "profiles.toml"))
     monkeypatch.chdir(tmp_path)
 
 
@@ -129,7 +130,7 @@ def test_what_would_be_submitted_is_shown(folder):
         "examples    2,000, so 10 epochs",
         "machine     n1-standard-16 with 4 x NVIDIA_TESLA_V100",
         "takes       34 minutes, 2.28 accelerator hours",
-        r"price       not known: there is no price table: give dropforge\.yaml one under prices\.hourly",
+        r"price       not known: there is no price table: give dropforge\.yaml one under prices\.hourly \(docs/costs\.md .*DROPFORGE_CONFIG names the file\)",
         "caps        none",
         "fits: it would be submitted at once",
     ):

@@ -217,6 +217,14 @@ class TestModels:
         error = failed(capsys, monkeypatch, *command)
         assert error == ("dropforge: topics has no deployed model yet: `dropforge show topics` tells how far it is\n")
 
+    def test_a_dataset_whose_model_was_retired(self, deployed, capsys, monkeypatch):
+        deployed.ledger.change(RUN, lambda run: replace(run, state=State.RETIRED))
+        deployed.aliases.remove("topics", RUN)
+        assert failed(capsys, monkeypatch, "search", "topics", "cat") == (
+            "dropforge: readers of topics are pointed nowhere: its model was retired; "
+            f"`dropforge approve {RUN}` deploys it again\n"
+        )
+
     @pytest.mark.parametrize(
         "command",
         [("predict", "--dataset", "topics", "cat"), ("predict", "--run", RUN, "cat"), ("search", "topics", "c")],

@@ -69,6 +69,21 @@ def test_the_default_is_worked_with_where_nothing_else_is_named(environment):
     assert environment["DROPFORGE_PROJECT"] == "acme-staging"
 
 
+def test_a_check_reads_the_operators_file_of_the_default_and_says_which(environment, file, capsys):
+    file.write_text(FILE.replace('default = "staging"', 'default = "production"'))
+    place.configure()
+    assert "DROPFORGE_CONFIG" not in environment, "the environment names another Dropforge"
+    for name in ("DROPFORGE_STATE_BUCKET", "STORAGE_EMULATOR_HOST"):
+        del environment[name]
+    place.configure()
+    assert environment["DROPFORGE_CONFIG"] == str(file.parent / "production.yaml")
+    assert "DROPFORGE_STATE_BUCKET" not in environment
+    said = capsys.readouterr().err
+    assert said == f"dropforge: by {file.parent}/production.yaml, the operator's file of your profile production\n"
+    place.configure()
+    assert capsys.readouterr().err == ""
+
+
 def test_the_environment_is_worked_with_where_no_option_says_otherwise(environment, monkeypatch):
     monkeypatch.setattr(place, "require_running", lambda: None)
     place.find()

@@ -9,6 +9,8 @@ from typer.testing import CliRunner
 
 from dropforge.cli import actions, runs
 from dropforge.cli import main as command_line
+from dropforge.cli.place import Stopped
+from dropforge.domain.errors import Unavailable
 from dropforge.domain.runs import State
 
 
@@ -17,7 +19,6 @@ def world(monkeypatch):
     world = World()
     for module in (actions, runs):
         monkeypatch.setattr(module, "connect", lambda: world)
-    monkeypatch.setattr(actions, "_LOOKS_EVERY", 0)
     monkeypatch.setattr(getpass, "getuser", lambda: "ann")
     world.deploy("topics", dataset())
     return world
@@ -38,6 +39,38 @@ def test_who_retired_a_run_and_why_is_shown_with_it(world):
     [line] = [line for line in said("show", run.id).splitlines() if line.startswith("retired")]
     assert "by ann, " in line
     assert line.rstrip().endswith(": too dear \\x1b[2J")
+
+
+def test_that_it_waits_is_said_once_and_is_no_failure(world, monkeypatch):
+    answers = iter([Unavailable("it is being emptied"), Unavailable("it is being emptied"), None])
+
+    def discard(*_):
+        if error := next(answers):
+            raise error
+
+    monkeypatch.setattr(world.host, "discard", discard)
+    answer = CliRunner().invoke(command_line.app, ["retire", "topics", "--even-current"])
+    assert (answer.exit_code, answer.stderr) == (0, "waiting until the endpoint is empty ...\n")
+    assert world.only_run().state is State.RETIRED
+
+
+def test_a_stack_that_is_stopped_is_not_waited_for(world, monkeypatch):
+    def discard(*_):
+        raise Stopped("the stack was stopped")
+
+    monkeypatch.setattr(world.host, "discard", discard)
+    answer = CliRunner().invoke(command_line.app, ["retire", "topics", "--even-current"])
+    assert (answer.exit_code, answer.stderr) == (2, "dropforge: the stack was stopped\n")
+
+
+def test_the_time_may_be_up(world, monkeypatch):
+    def discard(*_):
+        raise Unavailable("it is being emptied")
+
+    monkeypatch.setattr(world.host, "discard", discard)
+    answer = CliRunner().invoke(command_line.app, ["retire", "topics", "--even-current", "--timeout", "5"])
+    assert answer.exit_code == 3
+    assert "is not retired yet (it is being emptied): the next sweep goes on with it" in answer.stderr
 
 
 def test_a_reason_need_not_be_given(world):

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from rich.table import Table
 
 from dropforge.cli.paper import AsJson, console, read_no_further
 from dropforge.domain.errors import DropforgeError, Unreadable
+from dropforge.domain.text import as_span
 from dropforge.domain.topology import PUBLIC
 from dropforge_local.stack import detached, environment
 from dropforge_local.stack import down as stopping
@@ -205,17 +207,21 @@ def _table(stack: looking.StackStatus) -> Table:
             process.state,
             process.url,
             str(process.pid or ""),
-            "" if process.uptime_seconds is None else f"{process.uptime_seconds:.0f} s",
+            "" if process.uptime_seconds is None else _span(process.uptime_seconds),
             _mebibytes(process.memory_bytes),
             str(process.restarts),
         )
-    total = (f"{stack.uptime_seconds:.0f} s", _mebibytes(stack.memory_bytes), "")
+    total = (_span(stack.uptime_seconds), _mebibytes(stack.memory_bytes), "")
     table.add_row("all, supervised", stack.state, "", str(stack.pid), *total)
     return table
 
 
 def _print_json(what: object) -> None:
     typer.echo(msgspec.json.format(msgspec.json.encode(what), indent=2).decode())
+
+
+def _span(seconds: float) -> str:
+    return as_span(timedelta(seconds=seconds))
 
 
 def _mebibytes(size: int) -> str:

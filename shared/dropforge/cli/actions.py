@@ -1,6 +1,5 @@
 """`dropforge cancel`, `rerun`, `approve`, `rollback`, `retire`: what people ask for by hand."""
 
-import time
 from typing import Annotated
 
 import typer
@@ -14,7 +13,7 @@ from dropforge.actions import rollback as rolling_back
 from dropforge.bootstrap import Ports
 from dropforge.cli.asking import Reason, request
 from dropforge.cli.paper import AsJson
-from dropforge.cli.place import connect
+from dropforge.cli.place import Stopped, connect
 from dropforge.cli.runs import run_named
 from dropforge.cli.statuses import TIMED_OUT
 from dropforge.cli.watch import Timeout, close, end_of, need_to_wait, see_through, silent, teller
@@ -101,7 +100,9 @@ def approve(
 def rollback(
     dataset: Annotated[str, typer.Argument(metavar="NAME", help="The dataset.")],
     *,
-    to: Annotated[str, typer.Option("--to", help="The run whose space to use; by default the one before.")] = "",
+    to: Annotated[
+        str, typer.Option("--to", metavar="RUN", help="The run whose space to use; by default the one before.")
+    ] = "",
     reason: Reason = "",
     as_json: AsJson = False,
 ) -> None:
@@ -124,15 +125,25 @@ def retire(
         bool, typer.Option("--even-current", help="Even if readers are pointed to it; they are then pointed nowhere.")
     ] = False,
     reason: Reason = "",
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            "--timeout", metavar="SECONDS", min=0, help="Wait for this long at most; a sweep goes on with it."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take a run's model off its endpoint and remove the endpoint, so that it bills no more. The model is kept."""
+    """Take a run's model off its endpoint and remove the endpoint, so that it bills no more. The model is kept.
+
+    Exit status: 0 retired; 2 not retired (standard error says why); 3 timed out.
+    """
     ports = connect()
+    until = end_of(ports, timeout)
     run_id = run_named(run, ports.ledger).id
     wish = request(reason, ports)
     left = retiring.leave(run_id, wish, even_current=even_current, aliases=ports.aliases, progress=ports.progress)
 
-    outcome = None
+    outcome, is_told = None, False
     while outcome is None:
         try:
             outcome = retiring.retire(
@@ -143,9 +154,17 @@ def retire(
                 function="retire",
                 cause=f"retire/{wish.by}",
             )
+        except Stopped:
+            raise
         except Unavailable as error:
-            typer.echo(f"dropforge: {error}", err=True)
-            time.sleep(_LOOKS_EVERY)
+            if until is not None and ports.clock.now() >= until:
+                step = f"the next sweep goes on with it, and `dropforge show {run_id}` tells how far it is"
+                typer.echo(f"dropforge: the time is up, and {run_id} is not retired yet ({error}): {step}", err=True)
+                raise typer.Exit(TIMED_OUT) from error
+            if not is_told:
+                typer.echo("waiting until the endpoint is empty ...", err=True)
+            is_told = True
+            ports.clock.sleep(_LOOKS_EVERY)
     if outcome.what is What.IGNORED:
         raise NotAllowed(f"run {run_id} was not retired: {outcome.why}")
     typer.echo(wire.as_text(ports.ledger.wanted(run_id)) if as_json else f"{run_id} is retired; its model is kept.")

@@ -14,6 +14,7 @@ from dropforge import wire
 from dropforge.bootstrap import BUCKETS
 from dropforge.cli.folder import examined
 from dropforge.cli.paper import drawn, output
+from dropforge.cli.place import configure
 from dropforge.domain.catalogue import suggestion
 from dropforge.domain.errors import Missing, Refused
 from dropforge.domain.findings import Report
@@ -88,6 +89,7 @@ def check(
         return
     if not folder:
         raise Refused("name the folder to check, such as `dropforge check topics`")
+    configure()
     changes = _mended(folder, fix) if fix else []
     place, began = fix or folder, time.monotonic()
     if form is not Format.TEXT:

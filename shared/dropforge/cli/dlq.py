@@ -20,7 +20,7 @@ from dropforge.deadletters import discard as take_away
 from dropforge.domain.errors import Missing, Unreadable
 from dropforge.domain.text import printable
 
-Names = Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="As `dropforge dlq list` shows it.")]
+Names = Annotated[list[str] | None, typer.Argument(metavar="LETTER...", help="As `dropforge dlq list` shows it.")]
 _LONGEST_SHOWN = 4_000
 
 
@@ -75,12 +75,12 @@ def show_all(*, as_json: AsJson = False) -> None:
         table.add_row(*map(escape, (letter.name, letter.time[:19], letter.error, printable(letter.reason))))
     console().print(table)
     typer.echo(
-        "\n`dropforge dlq show NAME` tells more; once the cause is mended: `dropforge dlq retry NAME` or `--all`."
+        "\n`dropforge dlq show LETTER` tells more; once the cause is mended: `dropforge dlq retry LETTER` or `--all`."
     )
 
 
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="As `dropforge dlq list` shows it.")],
+    name: Annotated[str, typer.Argument(metavar="LETTER", help="As `dropforge dlq list` shows it.")],
     *,
     as_json: AsJson = False,
 ) -> None:

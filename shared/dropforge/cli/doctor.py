@@ -29,7 +29,8 @@ _MARKS = {
     State.OK: ("✓", "green"),
     State.SKIPPED: ("-", "dim"),
 }
-_NOTE = ("!", "yellow")
+_NOTE, _NOTED = ("!", "yellow"), "to consider"
+_SUMMED = (_WORDS[State.WRONG], _WORDS[State.UNKNOWN], _NOTED, _WORDS[State.OK], _WORDS[State.SKIPPED])
 _WIDEST = 30  # columns for what was looked at
 _EXAMPLES = """
 Example: `dropforge doctor`
@@ -92,12 +93,17 @@ def _show(found: Sequence[Diagnosis], console: Console) -> None:
             _show_one(each, widest, console)
     if out := [each for each in found if each.what == ALL]:
         console.print(Text(f"\nnot looked at, because {out[0].says}: {', '.join(each.subject for each in out)}", "dim"))
-    counts = Counter(each.state for each in shown)
-    console.print(Text("\n" + ", ".join(f"{counts[state]} {word}" for state, word in _WORDS.items() if counts[state])))
+    counts = Counter(_NOTED if _is_note(each) else _WORDS[each.state] for each in shown)
+    console.print(Text("\n" + ", ".join(f"{counts[word]} {word}" for word in _SUMMED if counts[word])))
+
+
+def _is_note(each: Diagnosis) -> bool:
+    """Whether it is well, and something can be done all the same."""
+    return each.state is State.OK and bool(each.do)
 
 
 def _show_one(each: Diagnosis, widest: int, console: Console) -> None:
-    mark, style = _NOTE if each.state is State.OK and each.do else _MARKS[each.state]
+    mark, style = _NOTE if _is_note(each) else _MARKS[each.state]
     line = Table.grid(padding=(0, 1))
     line.add_column(width=2, justify="right")
     line.add_column(width=widest, overflow="fold")

@@ -197,7 +197,7 @@ def _require_whole(folder: str) -> None:
     tuning = Examiner(reader, settings.operator()).configuration(found, datetime.now(UTC).date(), Findings())
     for name in found.missing(split_test_labels=tuning.test_labels == "split"):
         meant = found.probably_meant.get(name)
-        near = f"; was {quoted(meant)} meant to be it?" if meant else ""
+        near = f" (was {quoted(meant)} meant to be it?)" if meant else ""
         more = ", or write `test_labels: split` into tuning.yaml" if name == TEST_LABELS else ""
         raise Missing(f"{name} is not in {folder}{near}: nothing starts without it. Put it there{more}")
     for file in files_of(found.files):
@@ -296,9 +296,12 @@ def _followed(
         return dropped, TIMED_OUT
     is_old = run.dropped_at < min(landed.by_name[name].updated for name in (*dropped.uploaded, MANIFEST))
     if not as_json:
-        news = f"the same bytes as before: nothing new was started, it is {as_words(run.state)}"
+        since = f"{as_words(run.state)} since {run.history[-1].at:%Y-%m-%d %H:%M} UTC"
+        news = f"the same bytes as before: nothing new was started, it is {since}"
         typer.echo(f"run:      {run.id}" + f"\n{_INDENT}{news}" * is_old)
-    run, status = see_through(run, made, follower, silent if as_json else teller(made))
+    tell = silent if as_json else teller(made)
+    known = len(run.history) if is_old else 0
+    run, status = see_through(run, made, follower, tell, known=known)
     if status != TIMED_OUT and not as_json:
         close(run)
     return replace(dropped, run=run.id, state=run.state, is_old=is_old), status

@@ -57,8 +57,8 @@ def tail(
 ) -> None:
     """Print events as they are published, one a line, until Ctrl-C. No other subscriber misses any.
 
-    It makes a subscription to each topic and removes it at the end; one that was left behind expires after a day. An
-    event may be printed twice, and out of order, as any subscriber hears it.
+    It makes a subscription to each topic and removes it at the end; one that was left behind expires after a day.
+    Events may come out of order; one that comes again under its id, such as by `dropforge events replay`, is passed over.
 
     In JSON: the message's `attributes` and its `data`, or the `error` for which that cannot be read.
     """

@@ -15,8 +15,8 @@ from dropforge.domain.text import printable
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON with stable fields.")]
 
-_PIPED_TABLE = 160  # columns: a pipe has no width of its own
-_PIPED_TEXT = 10_000  # nothing is folded for a program, and no text of a dataset comes to begin a line
+# Columns: a pipe has no width of its own. Nothing is folded for a program, and no text of a dataset comes to begin a line.
+_PIPED = 10_000
 
 
 class _Paper(Console):
@@ -28,13 +28,13 @@ class _Paper(Console):
 
 
 def console() -> Console:
-    """Where tables are printed: as wide as the terminal, or wide enough for a pipe."""
-    return _Paper(width=None if sys.stdout.isatty() else _PIPED_TABLE)
+    """Where tables are printed: as wide as the terminal; for a pipe nothing is folded."""
+    return _Paper(width=None if sys.stdout.isatty() else _PIPED)
 
 
 def drawn(draw: Callable[[Console], None]) -> str:
     """What is drawn, as wide as the terminal; for a pipe nothing is folded. No line ends in spaces."""
-    paper = Console(width=None if sys.stdout.isatty() else _PIPED_TEXT)
+    paper = Console(width=None if sys.stdout.isatty() else _PIPED)
     with paper.capture() as captured:
         draw(paper)
     return "\n".join(line.rstrip(" ") for line in captured.get().split("\n")).rstrip("\n")

@@ -1,6 +1,5 @@
 """`dropforge plan`: what tuning a dataset folder would take and cost, before anything is dropped."""
 
-import os
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from rich.text import Text
 from dropforge import settings, wire
 from dropforge.cli.folder import examined, opened
 from dropforge.cli.paper import AsJson, drawn, output
-from dropforge.cli.place import STACK, connect
+from dropforge.cli.place import configure, connect, is_named
 from dropforge.domain.caps import Caps, Over, Reserved, decide
 from dropforge.domain.errors import DropforgeError
 from dropforge.domain.findings import Findings, Report
@@ -89,6 +88,7 @@ def plan(
     Exit status: 0 it would be submitted, at once or when there is room; 1 it would not, because the dataset is
     rejected or a cap can never hold it; 2 not estimated (standard error says why).
     """
+    configure()
     operator = settings.operator()
     report = examined(folder)
     made = _made(report, _configuration(folder, operator), operator)
@@ -123,7 +123,7 @@ def _reserved(caps: Caps) -> tuple[Reserved | None, str]:
     """What others have reserved, where a Dropforge can be asked, or why that is not known. It fails nothing."""
     if not caps.shared:
         return None, ""
-    if "DROPFORGE_STATE_BUCKET" not in os.environ and not STACK.exists():
+    if not is_named():
         return None, "no Dropforge is named here"
     from dropforge.budget import runs_in_flight  # noqa: PLC0415 - most plans start faster without it
 

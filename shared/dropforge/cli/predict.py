@@ -19,6 +19,7 @@ from dropforge.cli.place import connect
 from dropforge.domain.catalogue import LIMITS, PREDICTING, suggestion
 from dropforge.domain.errors import Missing, Refused, Unreadable
 from dropforge.domain.probe import Text
+from dropforge.domain.runs import State
 from dropforge.domain.spaces import Alias, alias_of
 from dropforge.domain.text import as_words, printable, shortened
 from dropforge.domain.validator.records import BYTES_A_TOKEN
@@ -119,11 +120,16 @@ def space_of(made: Ports, dataset: str) -> Alias:
     """Where a dataset's readers are pointed to.
 
     Raises:
-        Missing: Nowhere yet; says what to do.
+        Missing: Nowhere yet, or no more; says what to do.
     """
     if space := made.aliases.of(dataset):
         return space
-    if made.ledger.of_dataset(dataset):
+    if runs := made.ledger.of_dataset(dataset):
+        if runs[0].state is State.RETIRED:
+            raise Missing(
+                f"readers of {printable(dataset)} are pointed nowhere: its model was retired; "
+                f"`dropforge approve {runs[0].id}` deploys it again"
+            )
         raise Missing(
             f"{printable(dataset)} has no deployed model yet: `dropforge show {printable(dataset)}` tells how far it is"
         )

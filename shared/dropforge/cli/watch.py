@@ -16,7 +16,7 @@ from rich.text import Text
 from dropforge import wire
 from dropforge.bootstrap import Ports
 from dropforge.cli.paper import AsJson, console
-from dropforge.cli.place import connect
+from dropforge.cli.place import Stopped, connect
 from dropforge.cli.runs import coloured, figures, run_named
 from dropforge.cli.statuses import INTERRUPTED, TIMED_OUT
 from dropforge.domain.announcements import announcement
@@ -126,15 +126,24 @@ def taken_in(folder: Folder, made: Ports, follower: Follower) -> Run | None:
 # One run
 
 
-def see_through(run: Run, made: Ports, follower: Follower, tell: Callable[[Change], None]) -> tuple[Run, int]:
+def see_through(
+    run: Run, made: Ports, follower: Follower, tell: Callable[[Change], None], *, known: int = 0
+) -> tuple[Run, int]:
     """Tell each step of a run until it is settled, or the time is up.
+
+    Args:
+        run: The run.
+        made: Where it is.
+        follower: Looks at it.
+        tell: Tells a change.
+        known: How many of its steps are not told, because they are old news.
 
     Returns:
         The run as it then stands, or the attempt after it that followed by itself; and the exit status, as `watch`
         documents it.
     """
     with _following(f"dropforge watch {run.id}"):
-        for change in follower.changes(run.id):
+        for change in follower.changes(run.id, known):
             run = change.run
             tell(change)
     run = made.ledger.wanted(run.id)
@@ -147,9 +156,11 @@ def see_through(run: Run, made: Ports, follower: Follower, tell: Callable[[Chang
 
 @contextmanager
 def _following(command: str) -> Iterator[None]:
-    """An interrupt stops following, not the run."""
+    """An interrupt stops following, not the run; nor does the end of a laptop's stack."""
     try:
         yield
+    except Stopped as error:
+        raise Stopped(f"{error}, then `{command}`") from error
     except KeyboardInterrupt as interrupt:
         typer.echo(f"\ndropforge: following has stopped, and nothing else: `{command}` takes it up again", err=True)
         raise typer.Exit(INTERRUPTED) from interrupt

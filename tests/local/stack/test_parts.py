@@ -15,12 +15,15 @@ import msgspec
 import psutil
 import pytest
 
+from dropforge.cli.paper import drawn
+from dropforge_local.cli import _table
 from dropforge_local.stack import ports, topology
 from dropforge_local.stack.environment import PROJECT, environment, exports
 from dropforge_local.stack.errors import AlreadyRunning, StackError
 from dropforge_local.stack.folder import StackFolder
 from dropforge_local.stack.programs import programs
 from dropforge_local.stack.record import Identity, Record, State
+from dropforge_local.stack.status import ProcessStatus, StackStatus
 from dropforge_local.stack.up import CHECKOUT
 
 FUNCTIONS = ("validate_dataset", "sweep", "console")
@@ -28,6 +31,13 @@ FUNCTIONS = ("validate_dataset", "sweep", "console")
 
 def the_topology():
     return topology.load(CHECKOUT / "deploy" / "topology.json")
+
+
+def test_people_are_shown_how_long_it_has_run_in_words():
+    process = ProcessStatus("storage", State.READY, 2, 8461, "http://127.0.0.1:8461", 943.0, 1, 0)
+    shown = drawn(lambda paper: paper.print(_table(StackStatus(State.READY, "", 1, 7_300.0, 1, (process,), {}))))
+    assert "943" not in shown
+    assert re.search(r"storage .* 15 min .*\nall, supervised .* 2 h ", shown)
 
 
 class TestTopology:

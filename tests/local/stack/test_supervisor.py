@@ -171,7 +171,7 @@ def test_a_stop_ends_everything_and_forgets_it(folder):
     assert not (folder.path / "env").exists()
 
 
-def test_a_stop_takes_less_than_five_seconds_from_a_program_that_ignores_it(folder, stubborn):
+def test_a_stop_takes_less_than_five_seconds_and_no_word_from_a_program_that_ignores_it(folder, stubborn, caplog):
     with supervised(folder, stubborn) as (supervisor, _):
         family = family_of(child(folder, "stubborn").identity)
         began = time.monotonic()
@@ -179,6 +179,7 @@ def test_a_stop_takes_less_than_five_seconds_from_a_program_that_ignores_it(fold
         eventually(lambda: have_ended(family))
 
     assert time.monotonic() - began < 5
+    assert [entry.message for entry in caplog.records if entry.levelname != "INFO"] == []
 
 
 class TestOtherProcess:

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import msgspec
 
-from dropforge_local.faults.instructions import BadInstruction, Form, Instruction, Span
+from dropforge_local.faults.instructions import CALL, BadInstruction, Form, Instruction, Span
 
 
 class UnknownTest(KeyError):
@@ -146,13 +146,14 @@ class Faults:
         self._knows_resources = knows_resources
         self._kept = kept
         self._tests: dict[str, Test] = {}
+        self._of_calls: set[str] = set()  # of tests, by their ids
         for identity, written in (kept or {}).items():
             memory = msgspec.json.decode(written, type=Memory)
             self._test(identity, memory.wanted).remember(memory)
 
     def __bool__(self) -> bool:
-        """Whether anything is asked for: without it, nobody need look at a request."""
-        return bool(self._tests)
+        """Whether anything is asked for of calls: without it, nobody need look at a request."""
+        return bool(self._of_calls)
 
     def __iter__(self) -> Iterator[Test]:
         return iter(self._tests.values())
@@ -185,6 +186,7 @@ class Faults:
             UnknownTest: there is none of that id.
         """
         del self._tests[self[test].id]
+        self._of_calls.discard(test)
         if self._kept is not None:
             del self._kept[test]
 
@@ -212,6 +214,8 @@ class Faults:
     def _test(self, identity: str, wanted: Wanted) -> Test:
         instructions = {method: self._parsed(method, texts) for method, texts in wanted.instructions.items()}
         test = self._tests[identity] = Test(identity, wanted, instructions)
+        if any(self._methods[method] >= CALL for method in instructions):
+            self._of_calls.add(identity)
         return test
 
     def _keep(self, test: Test) -> None:

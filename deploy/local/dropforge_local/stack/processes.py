@@ -82,10 +82,8 @@ class Child:
         """Wait for the end until `deadline` (monotonic seconds), then end the child and all that it started."""
         if self._process is None:
             return
-        try:
+        with suppress(subprocess.TimeoutExpired):  # busy or only slow: what it was doing goes on at the next start
             self._process.wait(max(0.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            log.warning("%s is still busy and is ended: what it was doing goes on at the next start", self.program.name)
         self._kill_group()
         self._process.wait()
 

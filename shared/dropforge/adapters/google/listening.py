@@ -1,6 +1,6 @@
 """Listening in: what is published from now on, by subscriptions that last as long as somebody listens."""
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from queue import Empty, Queue
 from typing import Any
@@ -19,6 +19,7 @@ _DAY = 86_400  # seconds; a subscription of somebody who was cut off goes by its
 _KEPT = 600  # seconds of messages: the least
 _LOOKS_EVERY = 1.0  # second
 _PATIENCE = 10.0  # seconds until a stream has ended
+_REMEMBERED = 10_000  # ids of events: what comes twice comes within moments
 _RIGHTS = (
     "it takes pubsub.topics.attachSubscription on the topic, and pubsub.subscriptions.create, .consume and .delete in the "
     "project of the subscription, as roles/pubsub.editor has them; `--project` makes it in another one, such as your own"
@@ -36,6 +37,8 @@ class Listening:
     @contextmanager
     def to(self, topics: Sequence[str], *, dataset: str = "", within: str = "") -> Iterator[Iterator[Received]]:
         """Hear what is published to these topics from now on, until it is no longer wanted; then nothing is left behind.
+
+        An event is given once, by its id, however often it comes.
 
         Args:
             topics: Names of topics.
@@ -55,7 +58,7 @@ class Listening:
             for name, topic in named.items():
                 self._subscribe(name, topic, dataset)
             with closing(self._heard(list(named))) as heard:
-                yield heard
+                yield once(heard)
         finally:
             for name in named:
                 with suppress(GoogleAPIError):  # it was not made; or it goes by itself
@@ -102,6 +105,20 @@ class Listening:
             for pull in pulls:
                 with suppress(GoogleAPIError, TimeoutError):
                     pull.result(timeout=_PATIENCE)
+
+
+def once(heard: Iterable[Received]) -> Iterator[Received]:
+    """Each event once, by its id: Pub/Sub delivers again, and what is not known to be published is published again."""
+    known: dict[str, None] = {}
+    for data, attributes in heard:
+        event_id = attributes.get("ce-id", "")
+        if event_id in known:
+            continue
+        if event_id:
+            known[event_id] = None
+        if len(known) > _REMEMBERED:
+            del known[next(iter(known))]
+        yield data, attributes
 
 
 def _raise_what_ended(pulls: Sequence[Any]) -> None:

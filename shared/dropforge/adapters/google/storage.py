@@ -4,13 +4,14 @@
 """
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, cast
 
 from google.api_core.exceptions import NotFound, PreconditionFailed
 from google.cloud import storage
 from google.cloud.storage.fileio import BlobReader
 from google.cloud.storage.retry import DEFAULT_RETRY
+from requests import ConnectionError, Response  # noqa: A004 - the one that requests raises
 from requests.adapters import HTTPAdapter
 
 from dropforge.adapters.google.faults import translated
@@ -27,13 +28,19 @@ _LISTED = "items(name,generation,size,crc32c,updated,contentEncoding,metadata),n
 
 
 class CloudStorage:
-    """One bucket of Cloud Storage."""
+    """One bucket of Cloud Storage.
 
-    def __init__(self, project: str, bucket: str) -> None:
+    Args:
+        project: Who asks; empty for the project of the credentials.
+        bucket: Its name.
+        lost: Called where the service does not answer, before Google's client tries again; it may raise instead.
+    """
+
+    def __init__(self, project: str, bucket: str, *, lost: Callable[[], None] = lambda: None) -> None:
         with translated("connecting to Cloud Storage"):
             self._client: Any = storage.Client(project=project or None)
         for scheme in ("http://", "https://"):
-            self._client._http.mount(scheme, HTTPAdapter(pool_maxsize=_CONNECTIONS))  # noqa: SLF001 - not offered else
+            self._client._http.mount(scheme, _Connections(lost))  # noqa: SLF001 - not offered else
         self._bucket: Any = self._client.bucket(bucket)
 
     @property
@@ -130,6 +137,21 @@ class CloudStorage:
 
     def _uri(self, name: str) -> str:
         return f"gs://{self.bucket}/{name}"
+
+
+class _Connections(HTTPAdapter):  # type: ignore[misc]  # requests has no types
+    """Connections that tell when they are lost: Google's client by itself tries again for two minutes."""
+
+    def __init__(self, lost: Callable[[], None]) -> None:
+        super().__init__(pool_maxsize=_CONNECTIONS)
+        self._lost = lost
+
+    def send(self, *request: Any, **how: Any) -> Response:  # noqa: ANN401 - as the base class takes them
+        try:
+            return super().send(*request, **how)
+        except ConnectionError:
+            self._lost()
+            raise
 
 
 class _Translated(io.RawIOBase):

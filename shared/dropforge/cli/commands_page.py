@@ -1,6 +1,6 @@
 """The commands in `docs/commands.md`, made from the command line itself; what stands before them there is written by hand.
 
-`python -m dropforge.cli.page docs/commands.md` makes them anew.
+`python -m dropforge.cli.commands_page docs/commands.md` makes them anew.
 """
 
 import inspect
@@ -22,9 +22,10 @@ from dropforge.domain.findings import MOST_KEPT, Report
 from dropforge.domain.runs import Run
 from dropforge.domain.spaces import Alias
 from dropforge.history import Summary
+from dropforge.reports.pages import anew
 from dropforge.reports.schemas import content, described, summary
 
-_BEGIN = "<!-- The rest is made from the command line: python -m dropforge.cli.page docs/commands.md -->\n"
+_MARK = "<!-- The rest is made from the command line: python -m dropforge.cli.commands_page docs/commands.md -->\n"
 
 # The records of ours that commands print as JSON, by what people call them; of other JSON a command's help says what it is.
 RECORDS: Mapping[str, type] = {
@@ -65,8 +66,7 @@ _FURTHER: Mapping[type, dict[str, str]] = {
 
 def page(written: str) -> str:
     """The page with its commands made anew."""
-    before, _, _ = written.partition(_BEGIN)
-    return "\n".join([f"{before}{_BEGIN}", *_told()])
+    return anew(written, _MARK, _told())
 
 
 def commands() -> Iterator[tuple[str, Any]]:
@@ -147,6 +147,8 @@ def _row(parameter: Any) -> str:  # noqa: ANN401 - as above
     default = parameter.default
     if isinstance(default, Enum):
         said.append(f"One of {', '.join(f'`{each.value}`' for each in type(default))}.")
+    if parameter.secondary_opts:
+        said.append(f"Default: `{parameter.opts[-1] if default else parameter.secondary_opts[-1]}`.")
     # A path of the machine that makes the page is nobody else's.
     if is_option and not (parameter.is_flag or default in {None, ""} or str(default).startswith("/")):
         said.append(f"Default: `{getattr(default, 'value', default)}`.")
