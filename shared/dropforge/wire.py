@@ -24,7 +24,7 @@ from dropforge.domain.events import EVERY_TYPE
 from dropforge.domain.files import Pin
 from dropforge.domain.findings import Report
 from dropforge.domain.probe import Text
-from dropforge.reports.summary import COMMAND
+from dropforge.domain.text import COMMAND
 
 Record = TypeVar("Record")
 

@@ -8,8 +8,10 @@ from support.data import dataset, labels
 from support.world import World
 from typer.testing import CliRunner
 
+from dropforge.actions.rollback import rollback
 from dropforge.cli import actions, runs
 from dropforge.cli import main as command_line
+from dropforge.domain.facts import Request
 
 
 @pytest.fixture
@@ -47,6 +49,19 @@ def test_a_run_is_shown_by_its_id_or_its_datasets_name(world):
     assert (shown["state"], [step["state"] for step in shown["history"]]) == ("validated", ["validating", "validated"])
     assert json.loads(said("show", "topics", "--json")) == shown
     assert run.id in said("show", "topics")
+
+
+def test_a_run_says_where_readers_are_pointed_and_how_to_have_them_here(world):
+    for queries in (80, 90):
+        world.deploy("topics", dataset(queries=queries))
+        world.clock.advance(60)
+    second, first = world.aliases.of("topics").run, world.aliases.of("topics").previous.run
+    assert "are pointed to it\n" in said("show", second)
+    wish = Request(by="ann", at=world.clock.now())
+    rollback("topics", "", wish, aliases=world.aliases, host=world.host, progress=world.progress)
+    assert f"are pointed to {first}, as ann asked" in said("show", "topics")
+    assert f"`dropforge rollback topics --to {second}`" in said("show", second)
+    assert "are pointed to it, as ann asked" in said("show", first)
 
 
 def test_what_a_dataset_says_does_not_reach_the_terminal(world):

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 
 from dropforge.domain.errors import DropforgeError, Exhausted, Misconfigured, Missing, NotPermitted, Unavailable
-from dropforge.reports.summary import harmless
+from dropforge.domain.text import harmless
 
 # What a service's client puts before the service's own words.
 _REQUEST = re.compile(r"\b(?:DELETE|GET|PATCH|POST|PUT) https?://\S+: ")

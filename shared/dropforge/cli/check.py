@@ -19,10 +19,10 @@ from dropforge.domain.catalogue import suggestion
 from dropforge.domain.errors import Missing, Refused
 from dropforge.domain.findings import Report
 from dropforge.domain.rules import RULES, Severity
+from dropforge.domain.text import harmless
 from dropforge.mend import CERTAIN, mend
 from dropforge.reports import github, terminal
 from dropforge.reports.markdown import markdown
-from dropforge.reports.summary import harmless
 
 _EXAMPLES = """
 Example: `dropforge check topics`

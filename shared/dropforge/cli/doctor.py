@@ -18,7 +18,7 @@ from dropforge.cli.place import find
 from dropforge.doctor.configuration import environment, sense
 from dropforge.doctor.diagnosis import Diagnosis, State
 from dropforge.doctor.examination import ALL, about, examine, left_out, looks
-from dropforge.reports.summary import harmless
+from dropforge.domain.text import harmless
 
 _SETTINGS = "settings"
 _ORDER: Mapping[State, int] = {state: place for place, state in enumerate(State)}

@@ -24,12 +24,12 @@ from dropforge.domain.errors import Misconfigured, Missing, NotPermitted, Refuse
 from dropforge.domain.files import StoredFile
 from dropforge.domain.findings import Findings, Report, quoted
 from dropforge.domain.messages import counted
-from dropforge.domain.text import as_words
+from dropforge.domain.text import as_words, harmless
 from dropforge.drop import Deliverer, Delivery, files_of
 from dropforge.examine import Examiner
 from dropforge.follow import Follower
 from dropforge.reports import terminal
-from dropforge.reports.summary import harmless, outcome_of
+from dropforge.reports.summary import outcome_of
 
 if TYPE_CHECKING:
     from dropforge.adapters.directory import Directory

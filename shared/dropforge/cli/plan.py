@@ -22,9 +22,10 @@ from dropforge.domain.findings import Findings, Report
 from dropforge.domain.machines import Hardware
 from dropforge.domain.messages import line_of
 from dropforge.domain.plan import Estimate, advice_on, estimate, figure
+from dropforge.domain.text import harmless
 from dropforge.domain.tuning import Tuning
 from dropforge.examine import Examiner
-from dropforge.reports.summary import harmless, outcome_of
+from dropforge.reports.summary import outcome_of
 from dropforge.settings import Operator, ServingMachines
 
 _EXAMPLES = """

@@ -20,6 +20,7 @@ from dropforge.domain.facts import Judgement
 from dropforge.domain.findings import chosen
 from dropforge.domain.messages import in_brief, in_words, line_of, message_of, verdict_of
 from dropforge.domain.runs import Run, State, look
+from dropforge.domain.spaces import Alias
 from dropforge.domain.text import as_span, as_words, printable, shortened
 from dropforge.history import Summary
 from dropforge.ledger import Ledger
@@ -95,7 +96,7 @@ def show(
     if as_json:
         typer.echo(wire.as_text(shown))
     else:
-        _print_sheet(shown, ports.settings.links)
+        _print_sheet(shown, ports.settings.links, ports.aliases.of(shown.dataset))
 
 
 def run_named(named: str, ledger: Ledger) -> Run:
@@ -112,8 +113,8 @@ def run_named(named: str, ledger: Ledger) -> Run:
     return run
 
 
-def _print_sheet(run: Run, links: Links) -> None:
-    rows = [*_course(run), *_findings(run), *_results(run), *_next(run, links)]
+def _print_sheet(run: Run, links: Links, alias: Alias | None) -> None:
+    rows = [*_course(run), *_findings(run), *_results(run), *_readers(run, alias), *_next(run, links, alias)]
     widest = max(len(label) for label, _ in rows)
     paper = console()
     for label, value in rows:
@@ -185,8 +186,19 @@ def _results(run: Run) -> Iterator[tuple[str, str]]:
             yield "embeddings", run.serving.embeddings
 
 
-def _next(run: Run, links: Links) -> Iterator[tuple[str, Text]]:
+def _readers(run: Run, alias: Alias | None) -> Iterator[tuple[str, str]]:
+    """Where the dataset's readers are pointed, once a model of it is served."""
+    if alias is None:
+        return
+    by = f", as {alias.request.by} asked" if alias.request else ""
+    yield "readers", ("are pointed to it" if alias.run == run.id else f"are pointed to {alias.run}") + by
+
+
+def _next(run: Run, links: Links, alias: Alias | None) -> Iterator[tuple[str, Text]]:
     """What people are told to do now, where anything is to be done."""
+    if run.state is State.DEPLOYED and alias and alias.run != run.id:
+        yield "next", Text(f"`dropforge rollback {run.dataset} --to {run.id}` points readers to it.", style="bold")
+        return
     event = announcement(run, links)
     message = message_of(event) if event else None
     if message and message.next_step:

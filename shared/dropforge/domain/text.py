@@ -12,6 +12,9 @@ _SECRETS = re.compile(
     r"|(?<=\bhooks\.slack\.com/)[\w/-]+|(?<=/services/)T\w+/B\w+/\w+",
     re.IGNORECASE | re.ASCII,
 )
+# CI runners obey `##[command]` and `##vso[command]` anywhere in a line of a log: the second mark is written as an escape.
+COMMAND = re.compile(r"(?<=#)#(?=\w*\[)")
+ESCAPED_MARK = r"\x23"
 TAB = "⇥"  # how a tab is shown: in one cell, and not to be taken for spaces
 
 
@@ -23,6 +26,11 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def harmless(text: str) -> str:
+    """The text, of which neither a terminal nor a CI runner obeys anything."""
+    return COMMAND.sub(lambda _: ESCAPED_MARK, printable(text))
 
 
 def as_name(text: str) -> str:

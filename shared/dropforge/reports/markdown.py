@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 from dropforge.domain.findings import Finding, Report, chosen
 from dropforge.domain.rules import RULES
-from dropforge.domain.text import shortened
-from dropforge.reports.summary import by_code, codes_of, harmless, outcome_of, place_of
+from dropforge.domain.text import harmless, shortened
+from dropforge.reports.summary import by_code, codes_of, outcome_of, place_of
 
 SHOWN = 40  # so that the whole fits into a comment, which GitHub takes up to 65,536 characters long
 _LONGEST = 300  # characters of a text

@@ -1,23 +1,12 @@
-"""What every form of a report says: which findings to show, where they are, what it comes to."""
+"""What every form of a report says: where a finding is, how many there are of each code, what it comes to."""
 
-import re
 from collections.abc import Mapping, Sequence
 
 from dropforge.domain.findings import Finding, Report
 from dropforge.domain.messages import counted, in_words
 from dropforge.domain.rules import RULES, Severity
-from dropforge.domain.text import printable
-
-# CI runners obey `##[command]` and `##vso[command]` anywhere in a line of a log: the second mark is written as an escape.
-COMMAND = re.compile(r"(?<=#)#(?=\w*\[)")
-ESCAPED_MARK = r"\x23"
 
 _ORDER: Mapping[Severity, int] = {severity: place for place, severity in enumerate(Severity)}
-
-
-def harmless(text: str) -> str:
-    """The text, of which neither a terminal nor a CI runner obeys anything."""
-    return COMMAND.sub(lambda _: ESCAPED_MARK, printable(text))
 
 
 def by_code(findings: Sequence[Finding]) -> dict[str, list[Finding]]:

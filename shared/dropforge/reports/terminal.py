@@ -9,8 +9,8 @@ from rich.text import Text
 from dropforge.domain.findings import Finding, Report, chosen
 from dropforge.domain.messages import counted
 from dropforge.domain.rules import Rule, Severity
-from dropforge.domain.text import TAB
-from dropforge.reports.summary import COMMAND, ESCAPED_MARK, by_code, codes_of, harmless, outcome_of, place_of
+from dropforge.domain.text import COMMAND, ESCAPED_MARK, TAB, harmless
+from dropforge.reports.summary import by_code, codes_of, outcome_of, place_of
 
 SHOWN = 20
 
