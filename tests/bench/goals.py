@@ -73,10 +73,13 @@ GOALS = (
         "[Cloud Storage's operations](#what-a-run-asks-of-the-services) a run",
         *(25, "", "operations", ("all",), "Cloud Storage"),
     ),
-    Goal(
-        "[Local Pub/Sub](#what-the-local-servers-take): messages a second, to the official emulator's",
-        *(1, "times", "servers", ("official emulator", "8"), "ours is so many times as fast"),
-        at_least=True,
+    *(
+        Goal(
+            f"[Local Pub/Sub](#what-the-local-servers-take), {publishers}: messages a second, to the official emulator's",
+            *(1, "times", "servers", ("official emulator", number), "ours is so many times as fast"),
+            at_least=True,
+        )
+        for publishers, number in (("one publisher", "1"), ("eight", "8"))
     ),
 )
 
