@@ -99,6 +99,11 @@ def compared(against, verdict):
         (Verdict.INSUFFICIENT, (), "cannot tell"),
         (Verdict.BETTER, (), "better than base"),
         (
+            Verdict.BETTER,
+            (compared("base", Verdict.BETTER), compared("deployed", Verdict.BETTER)),
+            "better than base and the model in use",
+        ),
+        (
             Verdict.NOT_WORSE,
             (compared("base", Verdict.BETTER), compared("deployed", Verdict.NOT_WORSE)),
             "better than base, not worse than the model in use",

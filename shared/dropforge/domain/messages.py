@@ -156,7 +156,12 @@ def _completed(event: events.JobComplete) -> Message:
     )
 
 
-_COMPARED = {Verdict.BETTER: "better than", Verdict.NOT_WORSE: "not worse than", Verdict.WORSE: "worse than"}
+_COMPARED = {
+    Verdict.BETTER: "better than",
+    Verdict.NOT_WORSE: "not worse than",
+    Verdict.WORSE: "worse than",
+    Verdict.INSUFFICIENT: "cannot tell from",
+}
 _MODELS = {"base": "base", "deployed": "the model in use"}
 
 
@@ -164,11 +169,10 @@ def verdict_of(judged: Judgement) -> str:
     """What the gate says, in words: `better than base, not worse than the model in use`; `cannot tell`."""
     if judged.verdict is Verdict.INSUFFICIENT:
         return "cannot tell"
-    each = [(one.verdict, one.against) for one in judged.comparisons] or [(judged.verdict, "base")]
-    return ", ".join(
-        f"{_COMPARED[verdict]} {_MODELS[against]}" if verdict in _COMPARED else f"cannot tell from {_MODELS[against]}"
-        for verdict, against in each
-    )
+    models: dict[Verdict, list[str]] = {}
+    for verdict, against in [(each.verdict, each.against) for each in judged.comparisons] or [(judged.verdict, "base")]:
+        models.setdefault(verdict, []).append(_MODELS[against])
+    return ", ".join(f"{_COMPARED[verdict]} {' and '.join(named)}" for verdict, named in models.items())
 
 
 def _deployed(event: events.ModelDeployed) -> Message:
