@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 CORPUS, QUERIES = "corpus.jsonl", "queries.jsonl"
@@ -238,15 +239,23 @@ class Obvious:
             if self.texts[CORPUS].keys() - answers:
                 self._tell("documents-unlabelled", CORPUS)
 
+    def _tell_first(self, code: str, file: str, queries: AbstractSet[str]) -> None:
+        """At the first line that is about one of the queries, if there are any."""
+        if queries:
+            self._tell(code, file, min(self.labels[file].asked[query] for query in queries))
+
     def _leaks(self) -> None:
         training, test = self.labels[TRAINING].answered.keys(), self.labels[TEST].answered.keys()
-        if VALIDATION in self.labels and self.labels[VALIDATION].answered.keys() & training:
-            self._tell("validation-queries-trained-on", VALIDATION)
-        if test & training:
-            self._tell("test-queries-trained-on", TEST)
+        if VALIDATION in self.labels:
+            self._tell_first(
+                "validation-queries-trained-on", VALIDATION, self.labels[VALIDATION].answered.keys() & training
+            )
+        self._tell_first("test-queries-trained-on", TEST, test & training)
         texts = self.texts[QUERIES]
-        if {texts[query] for query in test - training} & {texts[query] for query in training} - {""}:
-            self._tell("test-texts-trained-on", TEST)
+        trained_on = {texts[query] for query in training} - {""}
+        self._tell_first(
+            "test-texts-trained-on", TEST, {query for query in test - training if texts[query] in trained_on}
+        )
         if 0 < len(test) < 30:
             self._tell("test-too-few-queries", TEST)
 

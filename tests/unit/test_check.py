@@ -87,7 +87,7 @@ D3 = b'{"_id": "d3", "title": "t3", "text": "document 3"}'
         (changed("test_label.tsv", b"\td1\t", b"\td111\t"), ("labels-unknown-document", "test_label.tsv", 3)),
         (changed("test_label.tsv", b"q41\td1\t3", b"q40\td0\t2"), ("labels-duplicate", "test_label.tsv", 3)),
         (changed("test_label.tsv", b"q41\td1\t3", b"q40\td0\t1"), ("labels-conflict", "test_label.tsv", 3)),
-        (changed("test_label.tsv", b"q41\t", b"q1\t"), ("test-queries-trained-on", "test_label.tsv", 0)),
+        (changed("test_label.tsv", b"q41\t", b"q1\t"), ("test-queries-trained-on", "test_label.tsv", 3)),
     ],
 )
 def test_each_fault_is_told_where_it_is(files, expected):

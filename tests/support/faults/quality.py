@@ -148,18 +148,18 @@ _TOO_FEW = (
 _LEAKS = (
     Fault(
         name="a training query in the test labels",
-        edits=(Edit(TEST, ("q#\td#\t1",)),),
-        told=(Told("test-queries-trained-on", TEST, 0, 0),),
+        edits=(Edit(TEST, (("q#\td#\t1", "test-queries-trained-on"),)),),
     ),
     Fault(
         name="a test query in the training labels, for another document",
-        edits=(Edit(TRAINING, ("t#\td@\t2",)),),
-        told=(Told("test-queries-trained-on", TEST, 0, 0),),
+        edits=(
+            Edit(TRAINING, ("t#\td@\t2",)),
+            Edit(TEST, (("t#\td#\t1", "test-queries-trained-on"),), instead=True),
+        ),
     ),
     Fault(
         name="a training query in the validation labels",
-        edits=(Edit(VALIDATION, ("q#\td#\t1",)),),
-        told=(Told("validation-queries-trained-on", VALIDATION, 0, 0),),
+        edits=(Edit(VALIDATION, (("q#\td#\t1", "validation-queries-trained-on"),)),),
     ),
     *(
         Fault(
@@ -167,9 +167,8 @@ _LEAKS = (
             # The same text stands twice in queries.jsonl, at the second of them.
             edits=(
                 Edit(QUERIES, ('{"_id": "q#", "text": "Where\'s the # card?"}', (f'{{"_id": "y#", "text": "{text}"}}', "text-duplicate")), instead=True),
-                Edit(TEST, ("y#\td#\t1",)),
+                Edit(TEST, (("y#\td#\t1", "test-texts-trained-on"),)),
             ),
-            told=(Told("test-texts-trained-on", TEST, 0, 0),),
         )
         for how, text in (
             ("", "Where's the # card?"),

@@ -61,6 +61,10 @@ class Pile:
         """The queries that have a document."""
         return self.by_query > 0
 
+    def first(self, queries: Flags) -> int:
+        """The first line that is about one of these queries."""
+        return int(self.asked_at[queries].min())
+
 
 @dataclass
 class Dataset:

@@ -31,10 +31,11 @@ def _tell_queries(dataset: Dataset, training: Pile | None) -> None:
     if training:
         _tell_skew(dataset, "query", training.by_query)
     if training and (validation := dataset.piles.get(VALIDATION_LABELS)):
-        both, of = (np.count_nonzero(those) for those in (training.answered & validation.answered, validation.answered))
-        if both:
-            what = f"{both:,} of {of:,} validation queries are in {TRAINING_LABELS} too"
-            dataset.findings.add("validation-queries-trained-on", VALIDATION_LABELS, 0, what)
+        both = training.answered & validation.answered
+        if count := np.count_nonzero(both):
+            of = np.count_nonzero(validation.answered)
+            what = f"{count:,} of {of:,} validation queries are in {TRAINING_LABELS} too{_here(count)}"
+            dataset.findings.add("validation-queries-trained-on", VALIDATION_LABELS, validation.first(both), what)
     if test := dataset.piles.get(TEST_LABELS):
         _tell_test(dataset, test, training)
 
@@ -58,7 +59,7 @@ def _tell_too_few(dataset: Dataset) -> None:
 def _tell_only_zero(dataset: Dataset, file: str, pile: Pile) -> None:
     zero = (pile.asked_at > 0) & ~pile.answered
     if count := np.count_nonzero(zero):
-        first = int(pile.asked_at[zero].min())
+        first = pile.first(zero)
         many = (
             f"{count:,} queries have scores of 0 only, the first here"
             if count > 1
@@ -80,15 +81,20 @@ def _tell_test(dataset: Dataset, test: Pile, training: Pile | None) -> None:
         both = test.answered & training.answered
         findings.held_out -= int(np.count_nonzero(both))
         if count := np.count_nonzero(both):
-            what = f"{count:,} of {answered:,} test queries are in {TRAINING_LABELS} too"
-            findings.add("test-queries-trained-on", TEST_LABELS, 0, what)
-        if count := np.count_nonzero(_same_text(dataset.shelves[QUERIES], test, training) & ~both):
+            what = f"{count:,} of {answered:,} test queries are in {TRAINING_LABELS} too{_here(count)}"
+            findings.add("test-queries-trained-on", TEST_LABELS, test.first(both), what)
+        alike = _same_text(dataset.shelves[QUERIES], test, training) & ~both
+        if count := np.count_nonzero(alike):
             what = f"the texts of {count:,} of {answered:,} test queries are in {TRAINING_LABELS} too, as other queries"
-            findings.add("test-texts-trained-on", TEST_LABELS, 0, what)
+            findings.add("test-texts-trained-on", TEST_LABELS, test.first(alike), what + _here(count))
     if 0 < answered < FEWEST_TELLING_QUERIES:
         findings.add(
             "test-too-few-queries", TEST_LABELS, 0, f"test queries: {answered}, too few to tell whether tuning helped"
         )
+
+
+def _here(count: int) -> str:
+    return ", the first here" if count > 1 else ""
 
 
 def _same_text(queries: RecordShelf, test: Pile, training: Pile) -> Flags:
