@@ -137,7 +137,7 @@ class TestTheList:
     @pytest.mark.parametrize("query", ["state=everything", "behind=" + "x" * 301, "behind=%1b%5b2J"])
     def test_what_is_no_page_of_it_is_refused_in_words(self, world, query):
         page = get(f"/?{query}")
-        assert (page.status_code, "Begin again with all runs" in page.text) == (400, True)
+        assert (page.status_code, "Start again with all runs" in page.text) == (400, True)
 
     def test_what_was_searched_for_is_escaped(self, world):
         page = get(f"/?dataset={HOSTILE}")
@@ -235,7 +235,7 @@ class TestHealth:
 
     def test_what_waits_says_why(self, tmp_path):
         operator = tmp_path / "dropforge.yaml"
-        operator.write_text("caps: {jobs_in_flight: 1}")
+        operator.write_text("caps: {jobs_in_flight: 1, day_accelerator_hours: 1500000}")
         world = World(load(ENVIRONMENT | {"DROPFORGE_CONFIG": str(operator)}))
         before = bootstrap.use(world)
         try:
@@ -247,6 +247,7 @@ class TestHealth:
             bootstrap.use(before)
         assert "jobs_in_flight is 1" in page
         assert "1 of 1 jobs" in page
+        assert "of 1,500,000 h" in page
         assert '<span class="state busy">full</span>' in page
 
     def test_what_hangs_is_named(self, world):
@@ -314,7 +315,9 @@ def test_pages_can_only_be_looked_at(world, path, method):
     assert {"GET", "HEAD"} <= set(answer.headers["Allow"].split(", "))
 
 
-@pytest.mark.parametrize("path", ["/runs//x", "//", "/runs/" + "a" * 1_100, "/nothing"])
+@pytest.mark.parametrize(
+    "path", ["/runs//x", "//", "/runs/" + "a" * 1_100, "/datasets/" + "a" * 1_100 + "/try", "/nothing"]
+)
 def test_what_is_not_there_is_not_found(world, path):
     assert get(path).status_code == 404
 

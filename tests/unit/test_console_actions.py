@@ -107,7 +107,7 @@ class TestItsPage:
     def test_it_says_what_will_happen_and_changes_nothing(self, world):
         run = submitted(world)
         page = BROWSER.get(f"/runs/{run}/cancel").text
-        assert "nothing more of it costs" in page
+        assert "costs nothing more" in page
         assert '<form class="card asking" method="post">' in page
         assert world.ledger.wanted(run).stop is None
 

@@ -18,6 +18,7 @@ from dropforge.console import tryit
 from dropforge.console.pages import respond
 from dropforge.console.run import commands, costs, curves, lasting
 from dropforge.domain.errors import Unavailable
+from dropforge.domain.facts import Request as Wish
 from dropforge.domain.facts import Serving
 from dropforge.domain.maps import Map, Shelf, map_name, shelf_name
 from dropforge.domain.plan import Estimate
@@ -300,11 +301,13 @@ def test_commands_can_be_pasted_whatever_the_dataset_is_called():
 
 
 def test_commands_and_buttons_offer_the_same():
-    """Given a run that is opened to readers just now, and one that nobody reads, expect what is refused not to be offered."""
+    """Given a run that is being opened to readers, one that is about to stop, one without readers: expect what is granted."""
     served = Serving(endpoint="e", deployed_model="1", decision="open")
     opening = replace(validated("topics-0123456789ab"), state=State.DEPLOYING, serving=served)
+    stopping = replace(opening, serving=None, stop=Wish(by="ann", at=opening.started))
     former = replace(opening, state=State.DEPLOYED)
-    assert [command.text for command in commands(opening, None)] == ["dropforge show topics-0123456789ab"]
+    for run in (opening, stopping):
+        assert [command.text for command in commands(run, None)] == ["dropforge show topics-0123456789ab"]
     assert {"dropforge rollback topics --to topics-0123456789ab", "dropforge retire topics-0123456789ab"} <= {
         command.text for command in commands(former, None)
     }

@@ -76,7 +76,7 @@ def _rollback(ports: Ports, run: Run, wish: Wish) -> Run:
 ACTIONS = {
     action.name: action
     for action in (
-        Action("cancel", "Cancel", "It ends wherever it stands, and nothing more of it costs.", "cancel {run}", _cancel, is_grave=True),
+        Action("cancel", "Cancel", "It stops wherever it stands, and costs nothing more.", "cancel {run}", _cancel, is_grave=True),
         Action("rerun", "Run again", "Its version is tuned once more, as a new attempt. That costs what a tuning costs.", "rerun {run} --reason WHY", _rerun),
         Action("approve", "Approve", "Its model is deployed, and readers are pointed to it. The gate is not asked.", "approve {run} --reason WHY", _approve),
         Action("rollback", "Point readers here", "Readers of the dataset are pointed to its space, and everybody is told.", "rollback {dataset} --to {run}", _rollback),
@@ -104,7 +104,7 @@ def page(request: Request, run_id: str, name: str) -> Page | Response:
     """`/runs/RUN/ACTION`: what will happen; posted, the wish itself.
 
     Raises:
-        NotAllowed: The run is not where that could be asked for.
+        NotAllowed: It cannot be asked of the run as it stands.
     """
     ports = bootstrap.ports()
     action, run = ACTIONS.get(name), ports.ledger.load(run_id)
@@ -120,7 +120,7 @@ def page(request: Request, run_id: str, name: str) -> Page | Response:
         return Response(status=303, headers={"Location": f"/runs/{quote(shown.id)}"})
     alias = ports.aliases.of(run.dataset)
     if action not in offered(run, alias):
-        raise NotAllowed(f"Run {run.id} is not where that could be asked for. Its page says what can be.")
+        raise NotAllowed(f"That cannot be asked of run {run.id} as it stands. Its page says what can be.")
     return rendered("action.html", action=action, run=run, most=LONGEST_REASON)
 
 

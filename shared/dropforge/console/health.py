@@ -81,7 +81,7 @@ def caps(standing: Standing, currency: str) -> Iterator[Cap]:
 
 
 def page(_: Request) -> Page:
-    """`/status`."""
+    """`/health`."""
     ports = bootstrap.ports()
     now, ledger, operator = ports.clock.now(), ports.ledger, ports.settings.operator
     active = list(ledger.active())

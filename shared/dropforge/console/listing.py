@@ -95,7 +95,7 @@ def page(request: Request) -> Page:
     wanted = Wanted(request.args.get("state", ""), request.args.get("dataset", "").strip()[:_LONGEST_NAME])
     behind = request.args.get("behind", "")
     if wanted.group not in {"", IN_FLIGHT, *GROUPS} or len(behind) > _LONGEST_PLACE or not behind.isprintable():
-        raise BadRequest("That is no page of the list. Begin again with all runs.")
+        raise BadRequest("The list has no such page. Start again with all runs.")
     ports = bootstrap.ports()
     found = listed(ports.ledger, wanted, behind)
     return rendered(

@@ -17,6 +17,7 @@ from werkzeug.exceptions import NotFound
 from dropforge import bootstrap, wire
 from dropforge.bootstrap import Ports
 from dropforge.console.rendering import Page, rendered
+from dropforge.domain.datasets import NAME
 from dropforge.domain.errors import DropforgeError, Exhausted, Missing, Refused, Unreadable
 from dropforge.domain.maps import Book, Shelf, shelf_name
 from dropforge.domain.probe import Text
@@ -62,7 +63,7 @@ class Found:
 def page(request: Request, name: str) -> Page:
     """`/datasets/NAME/try?q=QUERY`."""
     ports = bootstrap.ports()
-    alias = ports.aliases.of(name)
+    alias = ports.aliases.of(name) if NAME.fullmatch(name) else None
     run = ports.ledger.load(alias.run) if alias else None
     if alias is None or run is None:
         raise NotFound
@@ -117,12 +118,15 @@ def _answered(ports: Ports, endpoint: str, run_id: str, generation: int, query: 
             "base": ports.host.embed_by_base(tuning.base_model, text, task_type, tuning.output_dimensionality),
         }
     except Missing as error:
-        raise Missing("The model does not answer any more: its endpoint is gone.") from error
+        raise Missing("The model no longer answers: its endpoint is gone.") from error
     ranked, scores = {}, {}
     for model in _MODELS:
         asked, there = units(vectors[model], ["the query"]), opened.vectors[model]
         if asked.shape[1] != there.shape[1]:
-            raise Refused("The vectors that were kept are of another length than the model's: drop the dataset anew.")
+            raise Refused(
+                "The vectors that were kept are of another length than the model's: another attempt keeps new ones "
+                f"(`dropforge rerun {run_id}`)."
+            )
         [ranked[model]] = best(asked, there, len(opened.books))
         scores[model] = there @ asked[0]
     ranks = {model: {row: rank for rank, row in enumerate(ranked[model], 1)} for model in _MODELS}
@@ -152,7 +156,7 @@ def _opened(ports: Ports, name: str, _generation: int) -> _Opened:
     shelf = wire.decode(ports.state.read(name)[0], Shelf, name)
     sizes = {model: 2 * rows.dimensions * len(shelf.documents) for model, rows in shelf.models.items()}
     if sizes != {model: len(rows.vectors) for model, rows in shelf.models.items()} or not set(_MODELS) <= sizes.keys():
-        raise Unreadable(f"{name} is no shelf of ours: drop the dataset anew, and it is made again.")
+        raise Unreadable(f"{name} is no shelf of ours: another attempt of its run makes a new one (`dropforge rerun`).")
     return _Opened(
         shelf.documents,
         {

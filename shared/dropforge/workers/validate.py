@@ -179,6 +179,10 @@ class Intake:
             checked=self._file(report, run_id),
             estimate=self._estimate(tuning, report) if verdict is State.VALIDATED else None,
         )
+        is_late = self.progress.clock.now() - began > self.settings.patience / 2
+        if (mine is None or is_late) and self.progress.ledger.load(run_id) is None:
+            # Whoever marked it, or a sweep, may have given it up meanwhile: no record is ever without a marker.
+            self.progress.ledger.begin(Intent(run_id, folder.dataset, began))
         self.progress.record(run)
         return done(f"dataset {verdict}", run_id)
 

@@ -6,7 +6,7 @@ one listing each, and only a run whose job has ended, or is in another state tha
 
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from dropforge.aliases import Aliases
 from dropforge.attempts import Attempts
@@ -26,6 +26,7 @@ from dropforge.workers.rollout import Rollout
 from dropforge.workers.turns import Turns
 
 FUNCTION = "watch_status"
+_LAGS = timedelta(minutes=3)  # longer than an event is on its way, as a rule
 _WITHOUT_JOB = frozenset({None, State.VALIDATED})
 
 
@@ -116,10 +117,11 @@ class Watcher:
         """The runs that may have a next step: a deployment, an end that was asked for, or news of a job."""
         at_once = [owed for owed in active if _is_at_once(owed)]
         others = [owed for owed in active if not (_is_at_once(owed) or owed.waits)]
+        late = self.progress.clock.now() - _LAGS
         if others:
             with isolated(listing="jobs"):  # deployments bill by the hour: they are followed all the same
                 unfinished = self.tuner.unfinished()
-                return at_once + [owed for owed in others if _is_news(owed, unfinished.get(owed.run))]
+                return at_once + [owed for owed in others if _is_news(owed, unfinished.get(owed.run), late)]
         return at_once
 
     def look(self, owed: Owed) -> bool:
@@ -177,14 +179,18 @@ def _is_at_once(owed: Owed) -> bool:
     return owed.state is State.DEPLOYING or owed.stops
 
 
-def _is_news(owed: Owed, job: JobState | None) -> bool:
+def _is_news(owed: Owed, job: JobState | None, late: datetime) -> bool:
     """Whether a run should be looked at.
 
     Args:
         owed: What its marker says, which may lag behind: a job of a run that is not said to have one is news, too, and
             what is said to have come further may have been taken up by somebody who was cut off.
         job: The state of its job; None where it has ended, or there is none.
+        late: What is validated and was touched before that should have been submitted: its marker may have been set back
+            by a note that came late, and its job have ended since.
     """
     if owed.state in WITH_JOB:
         return job is not JobState.WAITING and (job is None or RUN_STATE[job] is not owed.state)
+    if owed.state is State.VALIDATED and owed.touched < late:
+        return True
     return job is not None or owed.state not in _WITHOUT_JOB

@@ -1,5 +1,7 @@
 """Judges a dataset when everything has been read: enough to train on, enough to measure with, nothing leaked."""
 
+from typing import Any
+
 import numpy as np
 
 from dropforge.domain.datasets import CORPUS, QUERIES, TEST_LABELS, TRAINING_LABELS, VALIDATION_LABELS
@@ -93,7 +95,7 @@ def _tell_test(dataset: Dataset, test: Pile, training: Pile | None) -> None:
         )
 
 
-def _here(count: int) -> str:
+def _here(count: np.integer[Any]) -> str:
     return ", the first here" if count > 1 else ""
 
 
