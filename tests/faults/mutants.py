@@ -394,6 +394,22 @@ MUTANTS = (
         ACTIONS,
     ),
     Mutant(
+        "a record that is made late has no marker",
+        (Replacement("workers.validate", "if (mine is None or is_late) and", "if not is_late and mine is None and"),),
+        SWEEP,
+    ),
+    Mutant(
+        "a marker that was set back hides a job that has ended",
+        (
+            Replacement(
+                "workers.watch",
+                "    if owed.state is State.VALIDATED and owed.touched < late:\n        return True\n",
+                "",
+            ),
+        ),
+        SWEEP,
+    ),
+    Mutant(
         "an endpoint of a record that was lost is removed",
         (Replacement("workers.sweep", "endpoint.created >= endpoint_since(run) and ", ""),),
         LOST,

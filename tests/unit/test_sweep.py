@@ -11,6 +11,8 @@ from dropforge.domain import events
 from dropforge.domain.errors import Exhausted, Unavailable
 from dropforge.domain.jobs import JobState
 from dropforge.domain.runs import STUCK_AFTER, State
+from dropforge.examine import Examiner
+from dropforge.ledger import Ledger
 from dropforge.markers import Intent
 from dropforge.outcome import Outcome
 from dropforge.workers.sweep import sweep
@@ -252,6 +254,45 @@ def test_a_validation_cut_off_is_begun_again(world):
 
     assert world.only_run().state is State.SUBMITTED
     assert [owed.run for owed in world.ledger.active()] == [world.only_run().id]
+
+
+def test_a_record_that_is_made_late_is_never_without_a_marker(world, monkeypatch):
+    """Given a validator that was frozen until a sweep had given up its run, and then fails, expect the run to go on."""
+    check, mark = Examiner.check, Ledger._mark
+
+    def frozen(self, *arguments):
+        world.clock.advance(1_000)
+        [owed] = world.ledger.active()
+        world.state.delete(f"active/{owed.run}")
+        return check(self, *arguments)
+
+    def failing(self, intent, *, replacing, noting=None):
+        if replacing is None:
+            raise Unavailable("storage did not answer")
+        return mark(self, intent, replacing=replacing, noting=noting)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Examiner, "check", frozen)
+        patch.setattr(Ledger, "_mark", failing)
+        landed = world.put("topics", dataset())
+        world.land(landed[:-1])
+        with pytest.raises(Unavailable):
+            world.land(landed[-1:])
+    world.land(world.put("topics", dataset(queries=90)))  # the folder speaks for another version from now on
+    world.react()
+    world.clock.advance(world.settings.patience_seconds + 1)
+    world.sweep()
+    assert {run.state for run in world.ledger.summaries()} == {State.SUBMITTED}
+
+
+def test_a_marker_that_was_set_back_by_a_late_note_hides_no_job_that_has_ended(world):
+    world.land(world.put("topics", dataset()))
+    world.react()
+    world.state.annotate(f"active/{world.only_run().id}", {"told": "2", "state": "validated"})
+    world.finish_jobs()
+    world.clock.advance(200)
+    world.watch()
+    assert world.only_run().state in {State.SUCCEEDED, State.DEPLOYING}
 
 
 def test_an_incomplete_folder_is_told_of_once(world):
