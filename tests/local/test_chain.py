@@ -168,7 +168,7 @@ class TestReadme:
             [sys.executable, "-uc", self.block("create_subscription")], env=env, stdout=subprocess.PIPE, text=True
         )
         try:
-            name = f"{PROJECT}/subscriptions/search-team"
+            name = f"{PROJECT}/subscriptions/search-team-models"
             client = pubsub_v1.SubscriberClient()
             eventually(lambda: name in [one.name for one in client.list_subscriptions(project=PROJECT)], seconds=20)
             path = f"{Path(COMMAND).parent}{os.pathsep}{env['PATH']}"

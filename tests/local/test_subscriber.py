@@ -174,7 +174,9 @@ def test_what_gcloud_is_told_on_the_page_loses_nothing(pubsub, clients, tmp_path
         "CLOUDSDK_CONFIG": str(tmp_path),
         "CLOUDSDK_CORE_PROJECT": "search",
     }
-    command = command.replace("=DROPFORGE", "=dropforge")
+    command, _, _rights = command.replace("=DROPFORGE", "=dropforge").partition(
+        "\n  AGENT="
+    )  # which are the cloud's alone
     done = subprocess.run(["sh", "-c", command], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     made = clients.subscriber.get_subscription(subscription="projects/search/subscriptions/search-team")
@@ -182,6 +184,8 @@ def test_what_gcloud_is_told_on_the_page_loses_nothing(pubsub, clients, tmp_path
     assert "expiration_policy" in made
     assert not made.expiration_policy.ttl
     assert made.dead_letter_policy.dead_letter_topic == "projects/search/topics/search-team-dead"
+    kept = clients.subscriber.get_subscription(subscription="projects/search/subscriptions/search-team-dead")
+    assert kept.topic == made.dead_letter_policy.dead_letter_topic
 
 
 class TestTheFunction:
