@@ -4,6 +4,7 @@ import shlex
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from dropforge.cli import main as command_line
 
@@ -20,6 +21,14 @@ def parsed(line: str) -> None:
         command = command.get_command(context, name)
         assert command, f"{line}: there is no {name}"
     command.make_context(command.name, words)
+
+
+def said(*arguments: object, status: int = 0) -> tuple[str, str]:
+    """What a command says on standard output and standard error, when it ends with this status."""
+    answer = CliRunner().invoke(command_line.app, [*map(str, arguments)])
+    assert answer.exit_code == status, answer.output
+    assert isinstance(answer.exception, SystemExit | None)
+    return answer.stdout, answer.stderr
 
 
 def failed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:

@@ -4,12 +4,10 @@ import json
 
 import pytest
 from support.attended import Cloud
-from support.commands import failed
+from support.commands import failed, said
 from support.data import dataset
-from typer.testing import CliRunner
 
 from dropforge.cli import actions
-from dropforge.cli.main import app
 from dropforge.domain.facts import Fault
 from dropforge.domain.jobs import JobState
 from dropforge.domain.runs import State
@@ -39,14 +37,6 @@ def brought(cloud, state, metrics=None):
     cloud.finish_jobs(metrics=metrics)
     cloud.watch()
     assert cloud.only_run().state is state
-
-
-def said(*arguments, status=0):
-    """What a command says on standard output and standard error."""
-    answer = CliRunner().invoke(app, [*map(str, arguments)])
-    assert answer.exit_code == status, answer.output
-    assert isinstance(answer.exception, SystemExit | None)
-    return answer.stdout, answer.stderr
 
 
 def record(*arguments, status=0):

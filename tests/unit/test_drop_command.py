@@ -5,12 +5,11 @@ from dataclasses import replace
 
 import pytest
 from support.attended import Cloud
+from support.commands import said
 from support.data import dataset
 from support.runs import validated
-from typer.testing import CliRunner
 
 from dropforge.cli import drop, runs, watch
-from dropforge.cli.main import app
 from dropforge.cli.paper import drawn
 from dropforge.domain.datasets import MANIFEST
 from dropforge.domain.errors import Missing, NotPermitted, Unavailable
@@ -41,14 +40,6 @@ def folder(path, files):
     for name, data in files.items():
         (path / name).write_bytes(data)
     return path
-
-
-def said(*arguments, status=0):
-    """What a command says on standard output and standard error."""
-    answer = CliRunner().invoke(app, [*map(str, arguments)])
-    assert answer.exit_code == status, answer.output
-    assert isinstance(answer.exception, SystemExit | None)
-    return answer.stdout, answer.stderr
 
 
 def told(*arguments, status=0):

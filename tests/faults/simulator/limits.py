@@ -17,6 +17,7 @@ function whose instances are all busy refuses pushes, and Pub/Sub sends fewer; h
 """
 
 import json
+from abc import ABC, abstractmethod
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sized
 from dataclasses import dataclass, field
@@ -92,9 +93,10 @@ class Limits:
         return max(1, ceil(length_hint(answer) / sizes[call])) if call in sizes else 1
 
 
-class Beyond(Exception):
+class Beyond(Exception, ABC):
     """A service refuses what is beyond its limit, and its client waits and asks again before anybody hears of it."""
 
+    @abstractmethod
     def pause(self, tries: int, waited: float, stream: Random) -> float | None:
         """How many seconds the client waits by itself; None when it gives up, and this is raised.
 
@@ -103,7 +105,6 @@ class Beyond(Exception):
             waited: Seconds since it was asked first.
             stream: For chance.
         """
-        raise NotImplementedError
 
 
 class TooManyWrites(Exhausted, Beyond):

@@ -9,11 +9,11 @@ from support.runs import validated
 from support.servers import eventually, running
 
 from dropforge import wire
+from dropforge.adapters.google import listening
 from dropforge.domain.announcements import Links, announcement
 from dropforge.domain.errors import Missing
 from dropforge.domain.topology import PUBLIC
 from dropforge_local import cli
-from dropforge_local.stack import timeline
 from dropforge_local.stack.record import Identity, Record, State
 from dropforge_local.stack.timeline import Timeline
 
@@ -74,7 +74,7 @@ def test_each_event_is_given_once_also_when_it_was_published_while_nobody_listen
 
 
 def test_no_more_is_remembered_than_is_needed_to_know_what_comes_twice(clients, monkeypatch):
-    monkeypatch.setattr(timeline, "_REMEMBERED", 1)
+    monkeypatch.setattr(listening, "_REMEMBERED", 1)
     with Timeline(PROJECT, "mine") as mine:
         for each in (event(1), event(2), event(1)):
             publish(clients, each)

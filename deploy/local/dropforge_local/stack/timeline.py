@@ -10,12 +10,10 @@ from google.api_core.exceptions import AlreadyExists
 from google.cloud import pubsub_v1
 
 from dropforge import wire
-from dropforge.adapters.google.faults import translated
+from dropforge.adapters.google.listening import Known, raise_what_ended
 from dropforge.domain.errors import Unreadable
 from dropforge.domain.event import Event
 from dropforge.domain.topology import PUBLIC
-
-_REMEMBERED = 10_000  # ids of events: what comes twice comes within moments
 
 
 class Timeline:
@@ -28,7 +26,7 @@ class Timeline:
 
     def __init__(self, project: str, name: str) -> None:
         self._heard: queue.Queue[Event] = queue.Queue()
-        self._known: dict[str, None] = {}
+        self._known = Known()
         self._subscriber: Any = pubsub_v1.SubscriberClient()
         self._pulls = [self._pull(project, topic, f"{name}-{topic}") for topic in PUBLIC]
 
@@ -56,24 +54,10 @@ class Timeline:
             try:
                 event = self._heard.get(timeout=min(left, 1))
             except queue.Empty:
-                self._raise_what_ended()
+                raise_what_ended(self._pulls)
             else:
-                if self._is_new(event.id):
+                if self._known.is_new(event.id):
                     yield event
-
-    def _is_new(self, event_id: str) -> bool:
-        if event_id in self._known:
-            return False
-        self._known[event_id] = None
-        if len(self._known) > _REMEMBERED:
-            del self._known[next(iter(self._known))]
-        return True
-
-    def _raise_what_ended(self) -> None:
-        for pull in self._pulls:
-            if pull.done():
-                with translated("listening"):
-                    pull.result()
 
     def __enter__(self) -> Self:
         return self

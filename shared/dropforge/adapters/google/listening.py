@@ -96,7 +96,7 @@ class Listening:
                 try:
                     one = received.get(timeout=_LOOKS_EVERY)
                 except Empty:
-                    _raise_what_ended(pulls)
+                    raise_what_ended(pulls)
                 else:
                     yield one
         finally:
@@ -109,19 +109,31 @@ class Listening:
 
 def once(heard: Iterable[Received]) -> Iterator[Received]:
     """Each event once, by its id: Pub/Sub delivers again, and what is not known to be published is published again."""
-    known: dict[str, None] = {}
+    known = Known()
     for data, attributes in heard:
         event_id = attributes.get("ce-id", "")
-        if event_id in known:
-            continue
-        if event_id:
-            known[event_id] = None
-        if len(known) > _REMEMBERED:
-            del known[next(iter(known))]
-        yield data, attributes
+        if not event_id or known.is_new(event_id):
+            yield data, attributes
 
 
-def _raise_what_ended(pulls: Sequence[Any]) -> None:
+class Known:
+    """The ids of events that were given before, as far as they are remembered."""
+
+    def __init__(self) -> None:
+        self._ids: dict[str, None] = {}
+
+    def is_new(self, event_id: str) -> bool:
+        """Whether an event was not given before; it is known from now on."""
+        if event_id in self._ids:
+            return False
+        self._ids[event_id] = None
+        if len(self._ids) > _REMEMBERED:
+            del self._ids[next(iter(self._ids))]
+        return True
+
+
+def raise_what_ended(pulls: Sequence[Any]) -> None:
+    """Raise what a stream has ended with, translated, if one has: it is not taken up again by itself."""
     for pull in pulls:
         if pull.done():
             try:
