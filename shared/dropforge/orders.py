@@ -7,7 +7,7 @@ from functools import partial
 from dropforge.budget import Budget, runs_in_flight
 from dropforge.domain.caps import Over
 from dropforge.domain.errors import Contended, Exhausted, Foreign, Misconfigured, Missing, Refused
-from dropforge.domain.facts import Fault, Request, Waiting
+from dropforge.domain.facts import Fault, Waiting
 from dropforge.domain.jobs import Order, ended_by, fault_of, order_for
 from dropforge.domain.machines import problems_of_training
 from dropforge.domain.plan import Estimate, estimate
@@ -56,7 +56,7 @@ class Orders:
             Misconfigured: The service would refuse the operator's machines, minutes into the paid job.
         """
         if run.stop:
-            return self._stopped(run, run.stop, cause)
+            return self._end(run, State.CANCELLED, ended_by(run.stop), cause, why="cancelled, as was asked for")
         if run.not_before and self.progress.clock.now() < run.not_before:
             return self._wait(run, "backoff", f"{run.reason}; not before {run.not_before:%Y-%m-%d %H:%M} UTC")
         if is_new and self.progress.ledger.is_queued(WATCHER, self.progress.clock.now() - self.settings.patience):
@@ -123,19 +123,14 @@ class Orders:
             )
         return deferred(f"no room yet ({reason}): the watcher submits it", run.id)
 
-    def _stopped(self, run: Run, wish: Request, cause: str) -> Outcome:
-        """See through a cancellation that was cut off. A job of an earlier try is adopted: the watcher stops it."""
-        with suppress(Missing):
-            return self._submitted(run, self.tuner.find(self._order(run)), cause)
-        self.budget.release(run.id)
-        self.progress.reach(run, State.CANCELLED, function=FUNCTION, event=cause, fault=ended_by(wish), waiting=None)
-        return done("cancelled, as was asked for", run.id)
-
     def _fail(self, run: Run, fault: Fault, cause: str) -> Outcome:
-        """Fail the run, unless its job is there already: an earlier try was cut off before it was written down."""
+        return self._end(run, State.FAILED, fault, cause, why=f"not submitted: {fault.code}")
+
+    def _end(self, run: Run, to: State, fault: Fault, cause: str, *, why: str) -> Outcome:
+        """End a run that is not submitted, unless its job is there already: an earlier try was cut off before it was noted."""
         if fault.code != "ALREADY_EXISTS":
             with suppress(Missing):
                 return self._submitted(run, self.tuner.find(self._order(run)), cause)
         self.budget.release(run.id)
-        self.progress.reach(run, State.FAILED, function=FUNCTION, event=cause, fault=fault, waiting=None)
-        return done(f"not submitted: {fault.code}", run.id)
+        self.progress.reach(run, to, function=FUNCTION, event=cause, fault=fault, waiting=None)
+        return done(why, run.id)
