@@ -131,7 +131,8 @@ def _peak(process: psutil.Process) -> int:
     status = Path(f"/proc/{process.pid}/status")
     if not status.exists():
         return int(process.memory_info().rss)  # of this moment: elsewhere than on Linux a short peak is missed
-    return int(status.read_text().partition("VmHWM:")[2].split()[0]) * 1024
+    _, told, peak = status.read_text().partition("VmHWM:")
+    return int(peak.split()[0]) * 1024 if told else 0  # one that has ended, and nobody waited for yet, keeps none
 
 
 @contextmanager
