@@ -186,7 +186,7 @@ class Ports:
             return None
         from dropforge.adapters.webhook import SignedWebhook
 
-        return SignedWebhook(self.settings.webhook_url, self.settings.webhook_keys, self.clock)
+        return SignedWebhook(self.settings.webhook_url, self.settings.webhook_keys, self.settings.project, self.clock)
 
     @cached_property
     def doorkeeper(self) -> Doorkeeper | None:

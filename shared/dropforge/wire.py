@@ -173,13 +173,13 @@ def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"[:300]
 
 
-def structured(event: Event, *, text: str) -> bytes:
-    """An event as a CloudEvent in structured mode, one JSON document; `text`, an extension, tells people of it."""
+def structured(event: Event, project: str, *, text: str) -> bytes:
+    """An event of a project as a CloudEvent in structured mode, one JSON document; `text`, an extension, tells people of it."""
     envelope = {
         "specversion": "1.0",
         "id": event.id,
         "type": event.TYPE,
-        "source": SOURCE,
+        "source": SOURCE + project,
         "subject": event.subject,
         "time": event.time.isoformat(),
         "datacontenttype": "application/json",
@@ -192,13 +192,13 @@ def _content(event: Event) -> dict[str, Any]:
     return {field.name: getattr(event, field.name) for field in fields(event) if field.name not in _ENVELOPE}
 
 
-def publishable(event: Event) -> tuple[bytes, dict[str, str]]:
-    """An event as a Pub/Sub message: its data and attributes, the same for the same event."""
+def publishable(event: Event, project: str) -> tuple[bytes, dict[str, str]]:
+    """An event of a project as a Pub/Sub message: its data and attributes, the same for the same event."""
     attributes = {
         "ce-specversion": "1.0",
         "ce-id": event.id,
         "ce-type": event.TYPE,
-        "ce-source": SOURCE,
+        "ce-source": SOURCE + project,
         "ce-subject": event.subject,
         "ce-time": event.time.isoformat(),
         "content-type": "application/json",

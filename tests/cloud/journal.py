@@ -84,7 +84,7 @@ class Journal:
 
     def hear(self, event: Event, after: float) -> None:
         """Note an event, `after` so many seconds."""
-        data, attributes = wire.publishable(event)
+        data, attributes = wire.publishable(event, self.options.project)
         self.heard.setdefault(event.TYPE, Heard(after, data.decode(), attributes))
         self.keep()
 

@@ -30,7 +30,7 @@ def subscriptions(clients):
 
 
 def publish(clients, topic, event):
-    data, attributes = wire.publishable(event)
+    data, attributes = wire.publishable(event, "test")
     clients.plain_publisher.publish(topic=topic, messages=[{"data": data, "attributes": attributes}])
 
 
@@ -63,7 +63,7 @@ def test_only_what_is_about_a_dataset(clients, topics, emulator_differs):
     emulator_differs("does not apply filters")
     mine = announcement(validated(), LINKS)
     with Listening("test").to(TOPICS[:1], dataset=mine.dataset) as heard:
-        data, attributes = wire.publishable(mine)
+        data, attributes = wire.publishable(mine, "test")
         messages = [{"data": data, "attributes": attributes | {"dataset": name}} for name in ("other", mine.dataset)]
         clients.plain_publisher.publish(topic=topics[0], messages=messages)
         assert next(heard)[1]["dataset"] == mine.dataset

@@ -27,7 +27,7 @@ def project(clients, pubsub_host, monkeypatch):
     ).name
     dead_letters = "projects/test/subscriptions/dead-submit_tuning"
     subscriber.create_subscription(name=dead_letters, topic=dead)
-    data, attributes = wire.publishable(EVENT)
+    data, attributes = wire.publishable(EVENT, "test")
     clients.plain_publisher.publish(topic=topic, messages=[{"data": data, "attributes": attributes}])
 
     def is_given_up():

@@ -60,7 +60,7 @@ def land(functions, landed):
 
 def publish(function, event):
     headers, body = recorded("message_published")
-    data, attributes = wire.publishable(event)
+    data, attributes = wire.publishable(event, ENVIRONMENT["DROPFORGE_PROJECT"])
     body["message"] |= {"data": base64.b64encode(data).decode(), "attributes": attributes}
     return post(function, headers, body)
 

@@ -22,13 +22,13 @@ from support.storage import StorageServer
 from dropforge import wire
 from dropforge.adapters.google.listening import Listening
 from dropforge.domain.errors import NotPermitted
-from dropforge.reports.examples import examples
+from dropforge.reports.examples import PROJECT, examples
 
 EXAMPLES = Path(__file__).parents[2] / "docs/examples"
 RECORDED = Path(__file__).parents[1] / "events/message_published.json"
 TOPIC = "projects/test/topics/job-complete"
-COMPLETE = wire.publishable(examples()["job.complete"])
-FAILED = wire.publishable(examples()["job.complete.failed"])
+COMPLETE = wire.publishable(examples()["job.complete"], PROJECT)
+FAILED = wire.publishable(examples()["job.complete.failed"], PROJECT)
 LATER = (b'{"new": true}', {"ce-type": "dropforge.job.heartbeat.v1", "ce-id": "later"})
 
 
@@ -211,14 +211,14 @@ class TestTheFunction:
         return lambda: [json.loads(blob.download_as_bytes()) for blob in storage[1].list_blobs("orders-of-search")]
 
     def test_orders_once_whatever_is_delivered(self, post, ordered):
-        deployed = wire.publishable(examples()["model.deployed"])
+        deployed = wire.publishable(examples()["model.deployed"], PROJECT)
         assert [post(deployed), post(deployed), post(LATER)] == [200, 200, 200]
         [order] = ordered()
         data = json.loads(deployed[0])
         assert order["space_id"] == data["space_id"]
         assert order["embeddings"] == data["embeddings"]
 
-        moved = wire.publishable(examples()["alias.moved"])
+        moved = wire.publishable(examples()["alias.moved"], PROJECT)
         with ThreadPoolExecutor(4) as pool:
             assert set(pool.map(post, [moved] * 8)) == {200}
         assert len(ordered()) == 2
@@ -233,6 +233,6 @@ class TestTheFunction:
 
         main.orders.cache_clear()
         try:
-            assert post(wire.publishable(examples()["model.deployed"])) == 500
+            assert post(wire.publishable(examples()["model.deployed"], PROJECT)) == 500
         finally:
             main.orders.cache_clear()

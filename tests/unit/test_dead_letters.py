@@ -63,7 +63,7 @@ def kept(world):
 
 
 def test_what_will_never_work_is_set_aside_once_with_its_reason(world, validated):
-    event = message(world, *wire.publishable(validated))
+    event = message(world, *wire.publishable(validated, world.settings.project))
     for _ in range(2):
         deliver(event, read=wire.domain_event, work=failing(Permanent("two versions share an id")))
     [letter] = kept(world)
@@ -78,12 +78,12 @@ def test_what_will_never_work_is_set_aside_once_with_its_reason(world, validated
 @pytest.mark.parametrize("error", [Unavailable("no answer"), RuntimeError("a bug")], ids=["transient", "bug"])
 def test_what_fails_is_delivered_again_until_it_is_too_old(world, validated, error):
     limit = world.settings.gives_up_after
-    young = message(world, *wire.publishable(validated), age=limit - timedelta(minutes=1))
+    young = message(world, *wire.publishable(validated, world.settings.project), age=limit - timedelta(minutes=1))
     with pytest.raises(type(error)):
         deliver(young, read=wire.domain_event, work=failing(error))
     assert kept(world) == []
 
-    old = message(world, *wire.publishable(validated), age=limit + timedelta(minutes=1))
+    old = message(world, *wire.publishable(validated, world.settings.project), age=limit + timedelta(minutes=1))
     deliver(old, read=wire.domain_event, work=failing(error))
     [letter] = kept(world)
     assert (letter.error, letter.reason) == (type(error).__name__, str(error))
@@ -97,7 +97,7 @@ def test_what_a_letter_says_of_its_error_holds_no_secret(world):
 
 
 def test_an_event_that_does_not_say_how_old_it_is_is_never_too_old(world, validated):
-    event = message(world, *wire.publishable(validated))
+    event = message(world, *wire.publishable(validated, world.settings.project))
     event = CloudEvent({name: event[name] for name in ("id", "source", "type")}, event.data)
     with pytest.raises(Unavailable):
         deliver(event, read=wire.domain_event, work=failing(Unavailable("no answer")))
@@ -118,7 +118,7 @@ def test_a_tick_that_comes_late_is_passed_over(world, minutes, worked):
 
 def test_a_letter_is_published_again_and_then_taken_away(world, validated):
     aside = SetAside(world.state)
-    aside.keep(message(world, *wire.publishable(validated)), "submit_tuning", Permanent("no"))
+    aside.keep(message(world, *wire.publishable(validated, world.settings.project)), "submit_tuning", Permanent("no"))
     [letter] = kept(world)
     with world.bus_down(), pytest.raises(Unavailable):
         retry(letter, aside, world.bus)
@@ -143,11 +143,11 @@ class TestCommand:
 
     @pytest.fixture
     def letters(self, world, validated):
-        event = message(world, *wire.publishable(validated))
+        event = message(world, *wire.publishable(validated, world.settings.project))
         SetAside(world.state).keep(event, "submit_tuning", Permanent("said \x1b[2J no"))
         unreadable = message(world, b"{", {"ce-type": "other"}, number="4712")
         SetAside(world.state).keep(unreadable, "deploy_model", Permanent("odd"))
-        data, attributes = wire.publishable(validated)
+        data, attributes = wire.publishable(validated, world.settings.project)
         world.undelivered.kept.append(
             DeadLetter(
                 function="notify_slack",

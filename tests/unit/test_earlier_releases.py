@@ -8,6 +8,7 @@ from support.schemas import problems
 
 from dropforge import wire
 from dropforge.domain.events import EVERY_TYPE
+from dropforge.reports.examples import PROJECT
 
 RELEASES = Path(__file__).parents[1] / "events/releases"
 RECORDED = sorted(RELEASES.glob("*/*.json"))
@@ -40,7 +41,7 @@ def test_of_the_first_release_every_type_was_recorded():
 def test_an_event_of_an_earlier_release_is_read_and_nothing_of_it_vanishes(path):
     attributes, data = recorded(path)
     event = wire.read_message(json.dumps(data).encode(), attributes)
-    now, attributes_now = wire.publishable(event)
+    now, attributes_now = wire.publishable(event, PROJECT)
     assert list(vanished(data, json.loads(now))) == []
     assert list(vanished(attributes, attributes_now, "attributes")) == []
 

@@ -20,7 +20,7 @@ from dropforge.cli import main as command_line
 from dropforge.doctor.facts import Subscription
 from dropforge.domain.events import EVERY_TYPE, JobComplete
 from dropforge.domain.runs import State
-from dropforge.reports.examples import examples
+from dropforge.reports.examples import PROJECT, examples
 from dropforge.reports.schemas import schema, short
 
 ROOT = Path(__file__).parents[2]
@@ -87,7 +87,7 @@ def said(*arguments, say=""):
 class TestTail:
     def test_each_event_is_a_line(self, world):
         world.listening.messages = [
-            wire.publishable(EXAMPLES[name]) for name in ("job.complete", "base-model.retiring")
+            wire.publishable(EXAMPLES[name], PROJECT) for name in ("job.complete", "base-model.retiring")
         ]
         complete, retiring = said("tail", "--count", "2").splitlines()
         run = EXAMPLES["job.complete"].run
@@ -96,7 +96,7 @@ class TestTail:
         assert world.listening.ended
 
     def test_json_holds_attributes_and_data(self, world):
-        data, attributes = wire.publishable(EXAMPLES["model.deployed"])
+        data, attributes = wire.publishable(EXAMPLES["model.deployed"], PROJECT)
         world.listening.messages = [(data, attributes)]
         assert json.loads(said("tail", "--json", "--count", "1")) == {
             "attributes": attributes,
@@ -118,7 +118,7 @@ class TestTail:
     @pytest.mark.parametrize("form", [[], ["--json"]])
     def test_what_a_dataset_says_does_not_reach_the_terminal(self, world, form):
         hostile = "\x1b[2Jtopics\u202e\nrun"
-        data, attributes = wire.publishable(EXAMPLES["job.complete"])
+        data, attributes = wire.publishable(EXAMPLES["job.complete"], PROJECT)
         content = json.loads(data) | {"dataset": hostile, "run": hostile}
         world.listening.messages = [(json.dumps(content).encode(), attributes | {"dataset": hostile, "ce-id": hostile})]
         [line] = said("tail", "--count", "1", *form).splitlines()
@@ -136,7 +136,7 @@ class TestTail:
         ],
     )
     def test_what_cannot_be_read_is_a_line_too_and_listening_goes_on(self, world, data, attributes):
-        good = wire.publishable(EXAMPLES["job.complete"])
+        good = wire.publishable(EXAMPLES["job.complete"], PROJECT)
         world.listening.messages = [(data, attributes), good]
         first, second = said("tail", "--count", "2").splitlines()
         assert attributes.get("ce-id", "not known") in first
@@ -152,7 +152,7 @@ class TestTail:
 
 class TestReplay:
     def published(self, world):
-        return [wire.publishable(event) for event in world.bus.published]
+        return [wire.publishable(event, PROJECT) for event in world.bus.published]
 
     def test_a_run_is_told_again_to_the_byte(self, world, deployed):
         before = self.published(world)

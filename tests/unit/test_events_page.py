@@ -15,6 +15,7 @@ from dropforge.domain.events import EVERY_TYPE, JobComplete
 from dropforge.domain.jobs import JobState
 from dropforge.reports.asyncapi import headers
 from dropforge.reports.contract import documents, page, write
+from dropforge.reports.examples import PROJECT
 from dropforge.reports.schemas import schema, short
 
 ROOT = Path(__file__).parents[2]
@@ -100,7 +101,7 @@ def test_what_a_run_really_tells_is_what_the_schemas_say(end):
     world.finish_jobs(end)
     for _ in range(4):
         world.watch()
-    told = [wire.publishable(event) for event in world.bus.published]
+    told = [wire.publishable(event, PROJECT) for event in world.bus.published]
     assert len({attributes["ce-type"] for _, attributes in told}) >= 4
     assert [problem for data, attributes in told for problem in problems(attributes, json.loads(data))] == []
 

@@ -27,7 +27,9 @@ def key(secret: bytes) -> str:
 
 def sent(answers, clock=None, keys=KEYS):
     with slack_saying(answers) as url:
-        SignedWebhook(f"{url}/hook?token=secret", keys, clock or ManualClock()).send(EVENT, "A folder cannot be used")
+        SignedWebhook(f"{url}/hook?token=secret", keys, "example", clock or ManualClock()).send(
+            EVENT, "A folder cannot be used"
+        )
     return answers.asked
 
 
@@ -49,7 +51,7 @@ def test_the_event_comes_whole_with_a_headline():
         "specversion": "1.0",
         "id": "misnamed/a.b/1",
         "type": "dropforge.dataset.misnamed.v1",
-        "source": "//dropforge",
+        "source": "//dropforge/projects/example",
         "subject": "datasets/A.b",
         "time": EVENT.time.isoformat(),
         "datacontenttype": "application/json",
@@ -152,7 +154,7 @@ def test_it_is_led_nowhere_else(status):
 
 def test_an_address_that_does_not_answer_is_not_told_to_anybody():
     with pytest.raises(Unavailable, match="did not answer") as caught:
-        SignedWebhook("http://127.0.0.1:9/secret", KEYS, ManualClock()).send(EVENT, "x")
+        SignedWebhook("http://127.0.0.1:9/secret", KEYS, "example", ManualClock()).send(EVENT, "x")
     assert "secret" not in str(caught.value)
     assert caught.value.__suppress_context__
 

@@ -15,7 +15,7 @@ from dropforge.domain.errors import Unreadable
 from dropforge.domain.events import EVERY_TYPE
 from dropforge.domain.jobs import JobState
 from dropforge.domain.messages import message_of
-from dropforge.reports.examples import examples
+from dropforge.reports.examples import PROJECT, examples
 
 EXAMPLES = list(examples().values())
 
@@ -39,12 +39,12 @@ def test_the_examples_hold_every_type():
 
 @pytest.mark.parametrize("event", EXAMPLES, ids=lambda event: event.id)
 def test_an_event_comes_back_as_it_was(event):
-    assert wire.domain_event(delivered(*wire.publishable(event))) == event
+    assert wire.domain_event(delivered(*wire.publishable(event, PROJECT))) == event
 
 
 @pytest.mark.parametrize("event", EXAMPLES, ids=lambda event: event.id)
 def test_an_event_is_a_cloud_event_in_the_pubsub_binding(event):
-    data, attributes = wire.publishable(event)
+    data, attributes = wire.publishable(event, PROJECT)
 
     assert attributes["ce-specversion"] == "1.0"
     assert attributes["ce-id"] == event.id
@@ -67,7 +67,7 @@ def test_people_are_told_of_an_event_or_it_is_nobodys_news(event):
 
 def test_fields_of_a_later_release_do_no_harm():
     event = EXAMPLES[0]
-    data, attributes = wire.publishable(event)
+    data, attributes = wire.publishable(event, PROJECT)
     later = json.dumps(json.loads(data) | {"added_in_a_later_release": [1]}).encode()
     assert wire.read_message(later, attributes) == event
 
@@ -117,7 +117,9 @@ def test_a_published_event_does_not_change_from_one_publication_to_the_next():
     for event in world.bus.published:
         run = world.ledger.load(event.run)
         if event.state is run.state:
-            assert wire.publishable(announcement(run, world.settings.links)) == wire.publishable(event)
+            assert wire.publishable(announcement(run, world.settings.links), PROJECT) == wire.publishable(
+                event, PROJECT
+            )
 
 
 def test_times_keep_their_zone():

@@ -24,14 +24,15 @@ _UNREADABLE = frozenset({400, 413, 415, 422})
 class SignedWebhook:
     """Posts to one address, which it never shows, and follows it nowhere else."""
 
-    def __init__(self, address: str, keys: Sequence[bytes], clock: Clock) -> None:
+    def __init__(self, address: str, keys: Sequence[bytes], project: str, clock: Clock) -> None:
         self._address = address
         self._keys = keys
+        self._project = project
         self._clock = clock
 
     def send(self, event: Event, text: str) -> None:
         """See `Webhook.send`."""
-        body = wire.structured(event, text=text)
+        body = wire.structured(event, self._project, text=text)
         signed = headers_of(webhook_id(event.id), int(self._clock.now().timestamp()), body, self._keys)
         headers = {"Content-Type": "application/cloudevents+json; charset=UTF-8", "User-Agent": "dropforge"} | signed
         try:

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from dropforge.domain.runs import State
 
-SOURCE = "//dropforge"
+SOURCE = "//dropforge/projects/"  # and the project's id: with it, an event's id is its own everywhere
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -98,7 +98,8 @@ def headers(kind: type[Event]) -> dict[str, Any]:
         "ce-specversion": {"const": "1.0"},
         "ce-id": _TEXT | {"description": "Stable across repetitions: deduplicate by it."},
         "ce-type": {"const": kind.TYPE},
-        "ce-source": {"const": SOURCE},
+        "ce-source": _TEXT
+        | {"pattern": f"^{SOURCE}[^/]+$", "description": "Whose event it is: the Google Cloud project's."},
         "ce-subject": _TEXT | {"description": f"What it is about: `{'runs/RUN' if of_a_run else 'datasets/NAME'}`."},
         "ce-time": _TEXT | {"format": "date-time", "description": "When the fact came about, however late it is told."},
         "content-type": {"const": "application/json"},

@@ -18,7 +18,7 @@ from dropforge.domain.event import Event, RunEvent
 from dropforge.domain.events import EVERY_TYPE
 from dropforge.domain.topology import PUBLIC
 from dropforge.reports import asyncapi
-from dropforge.reports.examples import examples
+from dropforge.reports.examples import PROJECT, examples
 from dropforge.reports.pages import anew
 from dropforge.reports.schemas import content, described, is_required, schema, short, summary, values
 
@@ -54,7 +54,7 @@ def page(written: str) -> str:
 
 
 def _as_delivered(event: Event) -> dict[str, Any]:
-    data, attributes = wire.publishable(event)
+    data, attributes = wire.publishable(event, PROJECT)
     return {"attributes": attributes, "data": wire.decode(data, dict, event.id)}
 
 

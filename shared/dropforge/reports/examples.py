@@ -26,11 +26,12 @@ from dropforge.domain.tuning import Tuning
 from dropforge.domain.versions import run_id_of, version_of
 from dropforge.reports.schemas import short
 
-_PLACE = "projects/example/locations/us-central1"
+PROJECT = "example"
+_PLACE = f"projects/{PROJECT}/locations/us-central1"
 _LINKS = Links(
     console="https://console.example.com",
     jobs="https://console.cloud.google.com/vertex-ai/locations/us-central1/pipelines/runs/",
-    project="example",
+    project=PROJECT,
 )
 _BEGAN = datetime(2026, 11, 2, 9, 0, 12, 300_000, tzinfo=UTC)
 _TUNING = Tuning(embed_corpus=True)

@@ -104,7 +104,7 @@ class Outside:
 
     def receive(self, event: Event, run: Run | None) -> None:
         """Be told of an event, while the ledger holds this record of its run."""
-        message = wire.publishable(event)
+        message = wire.publishable(event, "p")
         # A skipped drop's event says how the run stands at the moment of telling.
         if self._bytes.setdefault(event.id, message) != message and not isinstance(event, DatasetSkipped):
             self.wrong.append(f"{event.id} was told twice, and differently")
@@ -169,7 +169,7 @@ class Bus:
         self.counts["published"] += 1
         run = self._records.get(event.run) if isinstance(event, RunEvent) else None
         self.outside.receive(event, run)
-        data, attributes = wire.publishable(event)
+        data, attributes = wire.publishable(event, "p")
         message = Message(self._published(event.TOPIC, data, attributes), event.id, event.dataset)
         for function in self._subscribers[event.TOPIC]:
             self._send(function, message, message, self._nth(event.id))

@@ -50,7 +50,7 @@ def event(number):
 
 
 def publish(clients, event):
-    data, attributes = wire.publishable(event)
+    data, attributes = wire.publishable(event, PROJECT)
     topic = f"projects/{PROJECT}/topics/{event.TOPIC}"
     clients.plain_publisher.publish(topic=topic, messages=[{"data": data, "attributes": attributes}])
 

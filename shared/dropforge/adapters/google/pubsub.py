@@ -27,7 +27,7 @@ class PubSubBus:
 
     def publish(self, event: Event) -> None:
         """See `EventBus.publish`."""
-        data, attributes = wire.publishable(event)
+        data, attributes = wire.publishable(event, self._project)
         topic = f"projects/{self._project}/topics/{event.TOPIC}"
         try:
             with translated(f"publishing {event.id} to {topic}"):
