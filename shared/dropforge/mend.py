@@ -7,7 +7,7 @@ is; `dropforge check` tells of it. The source is only ever read.
 import codecs
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
@@ -33,6 +33,7 @@ _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _HEADER = HEADER.encode()
 _LOOSE_HEADER = re.compile(rb"[ \t]*" + _HEADER.replace(b"\t", rb"[ \t]+") + rb"[ \t]*")
 _AMBIGUOUS = re.compile(rb'[\x00-\x1f\x7f",;]')  # a tab, another separator, a quote: spaces may be part of an id
+_PUNCTUATION = re.compile(r"[\W_]")
 _SCORE = re.compile(rb"[0-9]{1,9}")
 _NUMBER = re.compile(rb"[-+.0-9]+")
 
@@ -47,6 +48,7 @@ class How(StrEnum):
     SPACES = "spaces made tabs"
     DUPLICATE = "exact duplicate removed"
     NOT_TEXT = "copied as it is: it is not UTF-8"
+    NAME = "copied under the name that it must have"
     STRAY = "left behind: not a file of a dataset"
     STALE = "left behind: it lists the files as they were"
 
@@ -103,42 +105,66 @@ def mend(folder: Path, into: Path) -> tuple[Change, ...]:
 
 def _mend(folder: Path, into: Path) -> tuple[Change, ...]:
     names = _names_in(folder)
+    files = _known(names)
+    _require_plain(folder, files.values())
     _require_room(folder, into)
     into.mkdir(parents=True, exist_ok=True)
-    changes = [*_left_behind(names)]
+    changes = [Change(_shown(file), How.NAME) for name, file in files.items() if file != name]
+    changes += _left_behind(names.difference(files.values()))
     with TemporaryDirectory(prefix=".mending-", dir=into) as bench:
-        for name in DATA:
-            if name in names:
-                changes += _copy_mended(folder / name, Path(bench))
-        for name in KNOWN:
-            if name in names and name not in DATA:
-                if name == MANIFEST and any(change.how is not How.NOT_TEXT for change in changes):
-                    changes.append(Change(name, How.STALE))
-                else:
-                    shutil.copyfile(folder / name, Path(bench, name))
+        for name, file in files.items():
+            if name in DATA:
+                changes += _copy_mended(folder / file, Path(bench, name))
+            elif name == MANIFEST and any(change.how is not How.NOT_TEXT for change in changes):
+                changes.append(Change(name, How.STALE))
+            else:
+                shutil.copyfile(folder / file, Path(bench, name))
         for copy in Path(bench).iterdir():
             copy.rename(into / copy.name)
     return tuple(changes)
 
 
 def _names_in(folder: Path) -> set[str]:
-    """The names in a folder, once its files are known to be files, and its own.
-
-    A link that leads out of the folder is not followed: the copy is made to be uploaded, and whoever made the folder
-    may not be whoever mends it.
-    """
+    """The names in a folder, once it is known to hold a dataset."""
     if not folder.is_dir():
         raise Refused(f"{_shown(folder)} is no folder: name the one that corpus.jsonl lies in")
     names = {path.name for path in folder.iterdir()}
     if names.isdisjoint(KNOWN):
         raise Refused(f"{_shown(folder)} holds no file of a dataset: name the folder that corpus.jsonl lies in")
-    for name in KNOWN:
-        path = folder / name
-        if name in names and not path.is_file():
-            raise Refused(f"{_shown(path)} is not a plain file: put the file itself there")
-        if name in names and not path.resolve().is_relative_to(folder.resolve()):
-            raise Refused(f"{_shown(path)} is a link that leads out of the folder: put the file itself there")
     return names
+
+
+def _known(names: Collection[str]) -> dict[str, str]:
+    """The files of a dataset, each with the name that it lies under, in the order of `KNOWN`.
+
+    A data file whose name differs in case and punctuation only is taken for it, if there is just one such and nothing
+    lies under the right name.
+    """
+    alike: dict[str, list[str]] = {}
+    for name in names:
+        alike.setdefault(_PUNCTUATION.sub("", name).lower(), []).append(name)
+    known = {}
+    for name in KNOWN:
+        near = alike.get(_PUNCTUATION.sub("", name), []) if name in DATA else []
+        if name in names:
+            known[name] = name
+        elif len(near) == 1:
+            [known[name]] = near
+    return known
+
+
+def _require_plain(folder: Path, names: Iterable[str]) -> None:
+    """Refuse what is no file, or not the folder's own.
+
+    A link that leads out of the folder is not followed: the copy is made to be uploaded, and whoever made the folder
+    may not be whoever mends it.
+    """
+    for name in names:
+        path = folder / name
+        if not path.is_file():
+            raise Refused(f"{_shown(path)} is not a plain file: put the file itself there")
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise Refused(f"{_shown(path)} is a link that leads out of the folder: put the file itself there")
 
 
 def _require_room(folder: Path, into: Path) -> None:
@@ -154,26 +180,26 @@ def _require_room(folder: Path, into: Path) -> None:
 
 def _left_behind(names: Iterable[str]) -> Iterator[Change]:
     """What is not copied; hidden files and uploaders' leftovers are nobody's loss, and not told."""
-    strays = sorted(name for name in names if name not in KNOWN and place_of(f"{ROOT}dataset/{name}"))
+    strays = sorted(name for name in names if place_of(f"{ROOT}dataset/{name}"))
     yield from (Change(_shown(name), How.STRAY) for name in strays[:MOST_STRAYS])
     if more := len(strays[MOST_STRAYS:]):
         yield Change("", How.STRAY, more)
 
 
-def _copy_mended(path: Path, bench: Path) -> Iterable[Change]:
-    """Copy a data file to the bench, mended; a name there is free for what lies in between."""
-    mending = _Mending(path.name)
-    with path.open("rb") as source, TemporaryFile(dir=bench) as spare, (bench / path.name).open("wb") as copy:
+def _copy_mended(path: Path, into: Path) -> Iterable[Change]:
+    """Copy a data file, mended."""
+    mending = _Mending(into.name)
+    with path.open("rb") as source, TemporaryFile(dir=into.parent) as spare, into.open("wb") as copy:
         is_utf16 = source.read(2) in _UTF16
         source.seek(0)
         if not _is_text(source, spare if is_utf16 else None):
             source.seek(0)
             shutil.copyfileobj(source, copy)
-            return [Change(path.name, How.NOT_TEXT)]
+            return [Change(into.name, How.NOT_TEXT)]
         text = spare if is_utf16 else source
         text.seek(0)
         mending.copy(text, copy)
-    return [*[Change(path.name, How.ENCODING)] * is_utf16, *mending.changes()]
+    return [*[Change(into.name, How.ENCODING)] * is_utf16, *mending.changes()]
 
 
 def _is_text(source: BinaryIO, plain: BinaryIO | None) -> bool:

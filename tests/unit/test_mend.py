@@ -175,6 +175,37 @@ def test_what_is_no_file_of_a_dataset_is_left_behind(tmp_path):
     assert told[MOST_STRAYS:] == ["4 more: left behind: not a file of a dataset"]
 
 
+def test_a_name_that_differs_in_case_and_punctuation_is_mended(tmp_path):
+    files = dataset()
+    others = {name: data for name, data in files.items() if name not in {CORPUS, TRAINING}}
+    copy, told = mended(tmp_path, others | {"Corpus.JSONL": files[CORPUS], "training-label.tsv": files[TRAINING]})
+    assert copy == files
+    assert told == [
+        "Corpus.JSONL: copied under the name that it must have",
+        "training-label.tsv: copied under the name that it must have",
+    ]
+
+
+@pytest.mark.parametrize(
+    "names", [("Corpus.jsonl", "corp-us.jsonl"), ("corp-us.jsonl", CORPUS), ("corpus.json",), ("corpora.jsonl",)]
+)
+def test_a_name_that_may_mean_something_else_is_left_to_people(tmp_path, names):
+    files = dataset()
+    others = {name: data for name, data in files.items() if name != CORPUS}
+    copy, told = mended(tmp_path, others | dict.fromkeys(names, files[CORPUS]))
+    assert copy == others | {name: files[CORPUS] for name in names if name == CORPUS}
+    assert told == [f"{name}: left behind: not a file of a dataset" for name in sorted(names) if name != CORPUS]
+
+
+def test_a_misnamed_file_may_be_no_link_out_of_the_folder_either(tmp_path):
+    files = dataset()
+    (tmp_path / "elsewhere").write_bytes(files.pop(CORPUS))
+    folder = write(tmp_path / "topics", files)
+    (folder / "Corpus.jsonl").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(Refused, match="leads out of the folder"):
+        mend(folder, tmp_path / "copy")
+
+
 def test_a_manifest_is_copied_as_long_as_it_is_true(tmp_path):
     files = dataset() | {"MANIFEST.json": b'{"files": []}'}
     assert mended(tmp_path / "same", files) == (files, [])
