@@ -17,9 +17,9 @@ from datetime import datetime
 from itertools import chain, islice
 
 from dropforge import wire
+from dropforge.domain.content import Text
 from dropforge.domain.errors import Conflict, Refused, Unreadable
 from dropforge.domain.files import StoredFile
-from dropforge.domain.probe import Text
 from dropforge.domain.text import printable, shortened
 from dropforge.ports import NEW, Clock, ObjectStore
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO, Protocol
 
+from dropforge.domain.content import Text
 from dropforge.domain.event import Event
 from dropforge.domain.facts import Fault
 from dropforge.domain.files import StoredFile
 from dropforge.domain.jobs import JobState, Look, Order
 from dropforge.domain.message import Message
-from dropforge.domain.probe import Text
 
 NEW = 0  # the generation of an object that is not there yet
 

@@ -1,6 +1,6 @@
 """JSON to and from events, records and documents of ours.
 
-Only lines of datasets are read elsewhere: where they are checked (`domain/validator`) and sampled (`domain/probe`).
+Only lines of datasets are read elsewhere: where they are checked (`domain/validator`) and used (`domain/content`).
 
 Incoming are Google's own events (binary CloudEvents as Eventarc delivers them): an object was finalized, a Pub/Sub
 message was published. Inside the latter, ours: CloudEvents 1.0 in the Pub/Sub protocol binding, binary content mode
@@ -18,12 +18,12 @@ from typing import Any, TypeVar
 import msgspec
 from cloudevents.http import CloudEvent
 
+from dropforge.domain.content import Text
 from dropforge.domain.errors import Unreadable
 from dropforge.domain.event import SOURCE, Event, RunEvent
 from dropforge.domain.events import EVERY_TYPE
 from dropforge.domain.files import Pin
 from dropforge.domain.findings import Report
-from dropforge.domain.probe import Text
 from dropforge.domain.text import COMMAND
 
 Record = TypeVar("Record")

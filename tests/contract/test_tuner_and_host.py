@@ -15,9 +15,9 @@ from support.vertex import BUCKET, settings_of, storage_server, upload_dataset, 
 from dropforge.adapters.google.predictions import Predictions, _again
 from dropforge.adapters.google.vertex import Vertex
 from dropforge.adapters.memory import MemoryHost, MemoryTuner
+from dropforge.domain.content import Text
 from dropforge.domain.errors import Exhausted, Foreign, Missing, Refused, Unavailable
 from dropforge.domain.jobs import JobState, Machines, order_for
-from dropforge.domain.probe import Text
 from dropforge.domain.spaces import deployed_model_id_of
 from dropforge.settings import Operator
 

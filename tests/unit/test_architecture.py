@@ -54,13 +54,13 @@ def test_only_the_adapters_know_google():
 
 
 def test_only_the_wire_knows_json():
-    """Settings read YAML and profiles TOML, the probe and the validator the dataset's lines; nobody else takes JSON apart."""
+    """Settings read YAML and profiles TOML, the validator and `content` the dataset's lines; nobody else takes JSON apart."""
     knowing = {
         path.name
         for path in modules("shared/dropforge")
         if any(name.split(".")[0] in {"json", "msgspec", "orjson"} for name in imports_of(path))
     }
-    assert knowing == {"wire.py", "record.py", "records.py", "probe.py", "settings.py", "profiles.py"}
+    assert knowing == {"wire.py", "record.py", "records.py", "content.py", "settings.py", "profiles.py"}
 
 
 def test_only_three_modules_read_the_environment():

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from dropforge.adapters.memory import ManualClock, MemoryDisk, MemoryStore
+from dropforge.domain.content import Text
 from dropforge.domain.errors import Refused, Unavailable, Unreadable
-from dropforge.domain.probe import Text
 from dropforge.embeddings import Embeddings, brief
 
 PREFIX = "runs/r/embeddings/"

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dropforge.domain.content import Text
 from dropforge.domain.errors import Refused
 from dropforge.domain.evaluation import MEASURES, NDCG, Measured, examples_of, measure
-from dropforge.domain.probe import Text
 from dropforge.domain.sampling import Sample
 from dropforge_local.vertex.embedding import unit
 from dropforge_local.vertex.tuning import evaluation as local
@@ -117,7 +117,7 @@ def test_ids_may_hold_anything():
 def test_a_score_of_nine_digits_costs_no_memory():
     """trec_eval has a table of all scores up to the highest: of 8 GB for this one."""
     program = (
-        "import resource; from dropforge.domain.evaluation import measure; from dropforge.domain.probe import Text;"
+        "import resource; from dropforge.domain.evaluation import measure; from dropforge.domain.content import Text;"
         "from dropforge.domain.sampling import Sample; texts = {'d1': Text('', ''), 'd2': Text('', '')};"
         "sample = Sample({'q': Text('', '')}, texts, {'q': {'d1': 999_999_999, 'd2': 500_000_000}});"
         "resource.setrlimit(resource.RLIMIT_AS, (4_000_000_000, 4_000_000_000));"

@@ -14,9 +14,9 @@ from dropforge import bootstrap, settings
 from dropforge.adapters.memory import ManualClock, MemoryDisk, MemoryHost, MemoryStore
 from dropforge.cli import main as command_line
 from dropforge.cli import predict, search
+from dropforge.domain.content import Text
 from dropforge.domain.errors import Unavailable
 from dropforge.domain.facts import Serving
-from dropforge.domain.probe import Text
 from dropforge.domain.runs import State
 from dropforge.domain.spaces import alias_of, deployed_model_id_of
 from dropforge.embeddings import Embeddings

@@ -10,7 +10,7 @@ import pytest
 from google.oauth2.credentials import Credentials
 
 from dropforge.adapters.google.predictions import Predictions
-from dropforge.domain.probe import Text
+from dropforge.domain.content import Text
 
 ENDPOINT = "projects/p/locations/us-central1/endpoints/topics"
 

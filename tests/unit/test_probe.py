@@ -5,7 +5,7 @@ import math
 import pytest
 from support.data import dataset, labels
 
-from dropforge.domain.probe import PAIRS, Text, assess, pairs_of, texts_of
+from dropforge.domain.probe import PAIRS, assess, pairs_of
 
 QUERIES = [[1.0, 0.1], [0.1, 1.0]]
 
@@ -25,19 +25,6 @@ def test_a_label_without_a_score_counts_as_relevant():
 
 def test_no_more_pairs_than_a_request_takes():
     assert len(pairs_of(lines(dataset()["training_label.tsv"]))) == PAIRS
-
-
-def test_texts_come_in_the_order_in_which_they_are_wanted_then_others():
-    corpus = lines(dataset()["corpus.jsonl"])
-    found = texts_of(corpus, ["d7", "d2"], at_least=4)
-    assert list(found)[:2] == ["d7", "d2"]
-    assert len(found) == 4
-    assert found["d7"] == Text("t7", "document 7")
-
-
-def test_a_long_text_is_cut():
-    [text] = texts_of([b'{"_id": "a", "text": "' + b"x" * 100_000 + b'"}'], ["a"]).values()
-    assert len(text.text) == 24_576
 
 
 def test_right_answers_are_right():

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from dropforge import wire
+from dropforge.domain.content import Text
 from dropforge.domain.evaluation import measure
 from dropforge.domain.maps import Map, Shelf, books, chosen
-from dropforge.domain.probe import Text
 from dropforge.domain.projection import map_of, plane, turned, view
 from dropforge.domain.sampling import Sample
 

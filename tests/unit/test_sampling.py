@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from support.data import dataset, labels, lines
 from support.repeating import said_whatever_the_hashes
 
+from dropforge.domain.content import Text
 from dropforge.domain.errors import Unreadable
-from dropforge.domain.probe import Text
 from dropforge.domain.sampling import sample_of
 
 HEADER, *ROWS = labels(

@@ -17,13 +17,13 @@ from typing import BinaryIO
 import google_crc32c
 
 from dropforge.domain.catalogue import CATALOGUE
+from dropforge.domain.content import Text
 from dropforge.domain.errors import Conflict, Foreign, Missing, Refused, Unavailable
 from dropforge.domain.event import Event
 from dropforge.domain.facts import Fault, Tuned
 from dropforge.domain.files import StoredFile
 from dropforge.domain.jobs import DATASET_LABEL, ENDED, MANAGED, RUN_LABEL, JobState, Look, Order, is_placed_by
 from dropforge.domain.message import Message
-from dropforge.domain.probe import Text
 from dropforge.ports import NEW, Endpoint, Operation
 
 _TOPICS = 20  # of which the texts of this world tell

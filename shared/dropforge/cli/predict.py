@@ -17,8 +17,8 @@ from dropforge.bootstrap import Ports
 from dropforge.cli.paper import AsJson, console
 from dropforge.cli.place import connect
 from dropforge.domain.catalogue import LIMITS, PREDICTING, suggestion
+from dropforge.domain.content import Text
 from dropforge.domain.errors import Missing, Refused, Unreadable
-from dropforge.domain.probe import Text
 from dropforge.domain.runs import State
 from dropforge.domain.spaces import Alias, alias_of
 from dropforge.domain.text import as_words, printable, shortened

@@ -22,10 +22,10 @@ from dropforge.bootstrap import Ports
 from dropforge.cli.paper import AsJson, bar, console
 from dropforge.cli.place import connect
 from dropforge.cli.predict import Model, of_base, of_space, space_of, too_long
+from dropforge.domain.content import Text, text_of
 from dropforge.domain.datasets import CORPUS
 from dropforge.domain.errors import Missing, Refused, Unreadable
 from dropforge.domain.files import StoredFile
-from dropforge.domain.probe import Text, text_of
 from dropforge.domain.spaces import Alias
 from dropforge.domain.text import printable, shortened
 from dropforge.embeddings import Embeddings

@@ -17,10 +17,10 @@ from werkzeug.exceptions import NotFound
 from dropforge import bootstrap, wire
 from dropforge.bootstrap import Ports
 from dropforge.console.rendering import Page, rendered
+from dropforge.domain.content import Text
 from dropforge.domain.datasets import NAME
 from dropforge.domain.errors import DropforgeError, Exhausted, Missing, Refused, Unreadable
 from dropforge.domain.maps import Book, Shelf, shelf_name
-from dropforge.domain.probe import Text
 from dropforge.domain.runs import Run
 from dropforge.domain.spaces import Alias
 

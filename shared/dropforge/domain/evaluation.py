@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum
 
+from dropforge.domain.content import Text
 from dropforge.domain.errors import Refused
 from dropforge.domain.facts import Example
 from dropforge.domain.findings import quoted
-from dropforge.domain.probe import Text
 from dropforge.domain.sampling import Labels, Sample
 from dropforge.domain.text import printable, shortened
 

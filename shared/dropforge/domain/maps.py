@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from dropforge.domain.content import Text
 from dropforge.domain.evaluation import best_document
-from dropforge.domain.probe import Text
 from dropforge.domain.sampling import Sample
 from dropforge.domain.text import printable, shortened
 

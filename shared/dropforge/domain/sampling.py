@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from heapq import heappush, heappushpop
 
+from dropforge.domain.content import Text, labels_of, text_of
 from dropforge.domain.errors import Unreadable
 from dropforge.domain.findings import quoted
-from dropforge.domain.probe import Text, labels_of, text_of
 
 Labels = Mapping[str, Mapping[str, int]]  # query id -> id of a document that is relevant to it -> score, above 0
 

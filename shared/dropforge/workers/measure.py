@@ -7,10 +7,10 @@ from functools import partial
 from dropforge import wire
 from dropforge.aliases import Aliases
 from dropforge.domain import datasets, gate
+from dropforge.domain.content import Text, labels_of
 from dropforge.domain.errors import Missing, Refused, Transient
 from dropforge.domain.evaluation import Measured, examples_of, measure
 from dropforge.domain.facts import Judgement, Serving
-from dropforge.domain.probe import Text, labels_of
 from dropforge.domain.runs import Run
 from dropforge.domain.sampling import Sample, sample_of
 from dropforge.domain.spaces import Alias

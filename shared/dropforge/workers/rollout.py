@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from dropforge.aliases import Aliases
-from dropforge.domain import datasets, gate, probe
+from dropforge.domain import content, datasets, gate, probe
 from dropforge.domain.errors import Missing, Permanent, Unavailable, Unreadable
 from dropforge.domain.facts import Fault, Serving, Tuned
 from dropforge.domain.jobs import ended_by, fault_of, resource_labels_of
@@ -186,9 +186,9 @@ class Rollout:
         task_type = run.tuning.task_type
         try:
             pairs = probe.pairs_of(read.lines(datasets.TRAINING_LABELS))
-            queries = probe.texts_of(read.lines(datasets.QUERIES), list(pairs))
+            queries = content.texts_of(read.lines(datasets.QUERIES), list(pairs))
             wanted = list(pairs.values())
-            documents = probe.texts_of(read.lines(datasets.CORPUS), wanted, at_least=probe.PAIRS)
+            documents = content.texts_of(read.lines(datasets.CORPUS), wanted, at_least=probe.PAIRS)
             return probe.assess(
                 self.host.embed(serving.endpoint, list(queries.values()), task_type),
                 self.host.embed(serving.endpoint, list(documents.values()), task_type),
@@ -218,7 +218,7 @@ class Rollout:
         try:
             is_complete = Embeddings(self.state, self.progress.clock).fill(
                 prefix,
-                map(probe.text_of, read.lines(datasets.CORPUS)),
+                map(content.text_of, read.lines(datasets.CORPUS)),
                 lambda texts: self.host.embed(serving.endpoint, texts, run.tuning.task_type),
                 part=_PART,
                 until=min(self.until, self.progress.clock.now() + _SHARE),

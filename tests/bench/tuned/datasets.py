@@ -10,8 +10,8 @@ from random import Random
 
 from support.examination import examined
 
+from dropforge.domain.content import labels_of
 from dropforge.domain.datasets import CORPUS, QUERIES, REQUIRED, TEST_LABELS, TRAINING_LABELS
-from dropforge.domain.probe import labels_of
 
 SEED = 0
 Label = tuple[str, str, int]  # query, document, score

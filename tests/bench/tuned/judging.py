@@ -10,9 +10,9 @@ from support.runs import validated
 
 from dropforge.adapters.memory import ManualClock, MemoryDisk, MemoryStore
 from dropforge.aliases import Aliases
+from dropforge.domain.content import Text
 from dropforge.domain.facts import Checked, Judgement, Serving, Tuned
 from dropforge.domain.gate import GateRules
-from dropforge.domain.probe import Text
 from dropforge.ledger import Ledger
 from dropforge.ports import NEW
 from dropforge.settings import Operator, Settings, load

@@ -7,8 +7,8 @@ import numpy as np
 from bench.tuned.datasets import Dataset
 from bench.tuned.judging import Judged, judged
 
+from dropforge.domain.content import text_of
 from dropforge.domain.datasets import CORPUS, QUERIES
-from dropforge.domain.probe import text_of
 from dropforge_local.vertex.embedding import Vectors, titled
 from dropforge_local.vertex.embedding.tuned import TunedModel
 from dropforge_local.vertex.embedding.wordllama_base import bundled_base

@@ -12,10 +12,10 @@ from faults.simulator.hub import Hub, moment
 from faults.simulator.nature import Ending
 
 from dropforge.adapters.memory import TRAINED, embedded, embedded_by_base
+from dropforge.domain.content import Text
 from dropforge.domain.errors import Foreign, Missing, Refused, Unavailable
 from dropforge.domain.facts import Fault, Tuned
 from dropforge.domain.jobs import ENDED, JobState, Look, Order, fault_of
-from dropforge.domain.probe import Text
 from dropforge.ports import Endpoint, Operation
 
 _PARENT = "projects/p/locations/l"

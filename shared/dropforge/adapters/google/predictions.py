@@ -23,8 +23,8 @@ from google.auth.transport.requests import AuthorizedSession
 from dropforge import wire
 from dropforge.adapters.google.faults import translated
 from dropforge.domain.catalogue import LIMITS, PREDICTING
+from dropforge.domain.content import Text
 from dropforge.domain.errors import Missing, Refused, Unreadable
-from dropforge.domain.probe import Text
 
 Vectors = list[list[float]]
 

@@ -19,6 +19,7 @@ from google.rpc import code_pb2
 
 from dropforge.adapters.google.faults import translated
 from dropforge.adapters.google.predictions import Predictions
+from dropforge.domain.content import Text
 from dropforge.domain.errors import Conflict, Foreign, Missing, Unavailable
 from dropforge.domain.facts import Fault, Tuned
 from dropforge.domain.jobs import (
@@ -32,7 +33,6 @@ from dropforge.domain.jobs import (
     fault_of,
     is_placed_by,
 )
-from dropforge.domain.probe import Text
 from dropforge.ports import Endpoint, Operation
 from dropforge.settings import Settings
 
