@@ -313,33 +313,33 @@ def _operator(path: str) -> Operator:
         catalogue = _catalogue(written.pop("catalogue", {}))
         _refuse_unknown(written, Operator)
         operator = replace(msgspec.convert(written, Operator), catalogue=catalogue)
-        if problems := [*problems_of(operator.tuning, catalogue), *_unusable(operator)]:
+        if problems := list(_problems(operator)):
             raise ValueError("; ".join(problems))  # noqa: TRY301 - told with the rest
-        if problems := problems_of_caps(operator.caps, operator.prices, operator.plan, operator.training):
-            raise ValueError("; ".join(problems))  # noqa: TRY301 - as above
-        if problems := list(problems_of_notifications(operator.notifications)):
-            raise ValueError("; ".join(problems))  # noqa: TRY301 - as above
-        if problems := [*problems_of_rules(operator.gate), *problems_of_labels(operator.labels)]:
-            raise ValueError("; ".join(problems))  # noqa: TRY301 - as above
-        if not 0 <= operator.keep_previous_hours <= _LONGEST_KEPT:
-            raise ValueError(f"keep_previous_hours must be from 0 to {_LONGEST_KEPT}")  # noqa: TRY301 - as above
-        if not 1 <= operator.attempts <= _MOST_ATTEMPTS:
-            raise ValueError(f"attempts must be from 1 to {_MOST_ATTEMPTS}")  # noqa: TRY301 - as above
-        if not 1 <= operator.predictions_a_minute <= _MOST_PREDICTIONS:
-            raise ValueError(f"predictions_a_minute must be from 1 to {_MOST_PREDICTIONS}")  # noqa: TRY301 - as above
     except (OSError, ValueError, msgspec.MsgspecError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else " ".join(str(error).split())
         raise Misconfigured(f"{path}, which DROPFORGE_CONFIG names, cannot be used: {reason}") from error
     return operator
 
 
-def _unusable(operator: Operator) -> Iterator[str]:
-    """What contradicts another part of the file."""
+def _problems(operator: Operator) -> Iterator[str]:
+    """What cannot be meant, or contradicts another part of the file."""
+    yield from problems_of(operator.tuning, operator.catalogue)
     known = operator.catalogue.base_models
     for model in sorted(operator.allowed_retired - known.keys()):
         yield f"allowed_retired names {model}, which is no model of the catalogue{suggestion(model, known)}"
     if operator.tuning.deploy not in operator.allowed_deploy:
         yield f"tuning.deploy is {operator.tuning.deploy}, which allowed_deploy does not name: allow it, or set another"
+    yield from problems_of_caps(operator.caps, operator.prices, operator.plan, operator.training)
+    yield from problems_of_notifications(operator.notifications)
+    yield from problems_of_rules(operator.gate)
+    yield from problems_of_labels(operator.labels)
+    for name, least, most in (
+        ("keep_previous_hours", 0, _LONGEST_KEPT),
+        ("attempts", 1, _MOST_ATTEMPTS),
+        ("predictions_a_minute", 1, _MOST_PREDICTIONS),
+    ):
+        if not least <= getattr(operator, name) <= most:
+            yield f"{name} must be from {least} to {most}"
 
 
 def _catalogue(written: object) -> Catalogue:

@@ -142,3 +142,8 @@ def test_the_page_about_the_file_names_every_key_and_says_what_holds_without_it(
 def test_what_an_operator_cannot_mean_is_refused(tmp_path, text, told):
     with pytest.raises(Misconfigured, match=told):
         configured(tmp_path, text)
+
+
+def test_all_that_an_operator_cannot_mean_is_told_at_once(tmp_path):
+    with pytest.raises(Misconfigured, match=r"margin is 2.*; attempts must be from 1 to 10"):
+        configured(tmp_path, "gate: {margin: 2}\nattempts: 0\n")
