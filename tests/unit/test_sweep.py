@@ -295,6 +295,20 @@ def test_a_marker_that_was_set_back_by_a_late_note_hides_no_job_that_has_ended(w
     assert world.only_run().state in {State.SUCCEEDED, State.DEPLOYING}
 
 
+def test_a_marker_that_a_late_validator_left_on_an_ended_run_is_removed_without_a_sweep(world):
+    world.land(world.put("topics", dataset()))
+    world.react()
+    world.finish_jobs(JobState.FAILED)
+    world.watch()
+    run = world.only_run()
+    assert not list(world.ledger.active())
+    world.ledger.begin(Intent(run.id, run.dataset, run.started))  # frozen before this write, ended after it
+    world.clock.advance(200)
+    world.watch()
+    assert not list(world.ledger.active())
+    assert world.only_run().history == run.history
+
+
 def test_an_incomplete_folder_is_told_of_once(world):
     files = dataset()
     files["Test_Label.csv"] = files.pop("test_label.tsv")

@@ -127,6 +127,8 @@ class Watcher:
     def look(self, owed: Owed) -> bool:
         """Take a run's next step, if there is one; says whether there was."""
         run = self.progress.ledger.load(owed.run)
+        if run is None and owed.state is None:  # it is being checked, or that was cut off, which the sweep finds
+            return False
         if run is None:
             raise Unreadable(f"run {owed.run} has a marker that tells of its job, but no record")
         self.progress.tell(run, told=owed.told)  # a step that was made, and cut off before it was told
@@ -186,11 +188,11 @@ def _is_news(owed: Owed, job: JobState | None, late: datetime) -> bool:
         owed: What its marker says, which may lag behind: a job of a run that is not said to have one is news, too, and
             what is said to have come further may have been taken up by somebody who was cut off.
         job: The state of its job; None where it has ended, or there is none.
-        late: What is validated and was touched before that should have been submitted: its marker may have been set back
-            by a note that came late, and its job have ended since.
+        late: What has no job and was touched before that should have come further: its marker may have been set back, or
+            made anew, by somebody who was held up, and its run have ended since.
     """
     if owed.state in WITH_JOB:
         return job is not JobState.WAITING and (job is None or RUN_STATE[job] is not owed.state)
-    if owed.state is State.VALIDATED and owed.touched < late:
+    if owed.state in _WITHOUT_JOB and owed.touched < late:
         return True
     return job is not None or owed.state not in _WITHOUT_JOB
