@@ -1,4 +1,4 @@
-"""Trigger: HTTP, for people. Reads the ledger; changes it only where the operator lets people ask."""
+"""Trigger: HTTP, for people. Reads the ledger; changes it only where the operator lets people do so."""
 
 import functions_framework
 from flask import Request, Response

@@ -1,8 +1,8 @@
 """Aliases: which space a dataset's readers should use, and which spaces they have left.
 
 aliases/NAME.json the dataset's alias; every write is compare-and-swap on its generation
-retiring/RUN      there while the run's space awaits its end: its readers have left it, or never came; its metadata are the wish
-                  of a person, where that is why
+retiring/RUN      there while the run's space waits to be retired: its readers have left it, or never came; where a
+                  person asked for it, the metadata holds the request
 """
 
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ _TRIES = 8
 
 
 class Left(NamedTuple):
-    """A space without readers: its run's id, since when, the generation of the marker that says so, whose wish it is."""
+    """A space without readers: its run's id, since when, its marker's generation, and a person's request, if any."""
 
     run: str
     since: datetime
@@ -35,7 +35,7 @@ class Left(NamedTuple):
 
     @property
     def at_once(self) -> bool:
-        """Whether it is not kept for a rollback: a person wants it to go."""
+        """Whether it goes without being kept for a rollback, because a person asked for that."""
         return self.request is not None
 
 
@@ -74,7 +74,7 @@ class Aliases:
     def move(self, to: Alias) -> Alias:
         """Point readers to a newly deployed space, unless a newer drop's is there; gives the alias as it stands.
 
-        The space that is left without readers by it is marked first: forgotten, it would bill for ever.
+        The space that this leaves without readers is marked first: forgotten, it would bill for ever.
         """
         return self._change(to.dataset, lambda stored: moved(stored, to), joining=to)
 
@@ -122,7 +122,7 @@ class Aliases:
             try:
                 self._state.write(_named(dataset), wire.encode(wanted), replacing=generation, metadata=pointer)
             except Conflict:
-                continue  # an own lost answer reads as changed already
+                continue  # our own write whose answer was lost reads as changed already
             return wanted
         raise Contended(f"the alias of {dataset} was moved by others {_TRIES} times in a row")
 

@@ -22,7 +22,7 @@ class Attempts:
 
     Attributes:
         state: Where the runs' data lie.
-        progress: Tells of it.
+        progress: Moves runs on, and publishes each step.
     """
 
     state: ObjectStore
@@ -38,9 +38,9 @@ class Attempts:
         not_before: datetime | None = None,
         ordered: Request | None = None,
     ) -> Run:
-        """Begin the attempt after this one, once, however often it is asked.
+        """Begin the attempt after this one, once, however often this is called.
 
-        Its input is copied to a prefix of its own: the service answers a step that reads the same paths from its cache.
+        Its input is copied to a prefix of its own: the service's cache would answer a step that reads the same paths.
 
         Args:
             run: The attempt before.
@@ -54,7 +54,7 @@ class Attempts:
             The new run as it stands.
 
         Raises:
-            NotAllowed: Its input is there no more.
+            NotAllowed: Its input no longer exists.
         """
         attempt = run.attempt + 1
         new = run_id_of(run.dataset, run.version, attempt)

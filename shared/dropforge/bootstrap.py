@@ -1,6 +1,6 @@
-"""The composition: the only chooser of adapters.
+"""Composition: the only place where adapters are chosen.
 
-Each is made, and imported, when a worker first names it: a function starts with what it uses and nothing more.
+Each is imported and made when a worker first names it: a function starts with what it uses and nothing more.
 """
 
 import inspect
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 BUCKETS = "gs://"
-_LARGE = 32 * 1024 * 1024  # bytes of a dataset, from which on processes pay for their start
+_LARGE = 32 * 1024 * 1024  # bytes of a dataset; from this size on, starting processes pays off
 
 
 class Ports:
@@ -42,7 +42,7 @@ class Ports:
 
     Args:
         settings: Where things are.
-        lost: Called where Cloud Storage does not answer; it may raise, where trying again is of no use.
+        lost: Called when Cloud Storage does not answer; may raise if trying again is pointless.
     """
 
     def __init__(self, settings: Settings, *, lost: Callable[[], None] = lambda: None) -> None:
@@ -147,7 +147,7 @@ class Ports:
 
     @cached_property
     def progress(self) -> "Progress":
-        """Moves runs on and tells of it."""
+        """Moves runs on, and publishes each step."""
         from dropforge.progress import Progress
 
         return Progress(self.ledger, self.bus, self.clock, self.settings.links)
@@ -181,7 +181,7 @@ class Ports:
 
     @cached_property
     def webhook(self) -> Webhook | None:
-        """Whom events are sent to besides; None where that is nobody."""
+        """The webhook that events are also sent to; None where there is none."""
         if not self.settings.webhook_url:
             return None
         from dropforge.adapters.webhook import SignedWebhook
@@ -190,7 +190,7 @@ class Ports:
 
     @cached_property
     def doorkeeper(self) -> Doorkeeper | None:
-        """Who knows the people that come to the console; None where nobody does."""
+        """Identifies who comes to the console; None without Identity-Aware Proxy."""
         if not self.settings.iap_audience:
             return None
         from dropforge.adapters.google.doorkeeper import IdentityAwareProxy
@@ -210,10 +210,10 @@ class Ports:
 
 
 def reader(place: str) -> tuple[Reader, str]:
-    """What reads a folder, and the prefix of its files: `gs://BUCKET/PATH`, or a path on this machine.
+    """The reader of a folder, and the prefix of its files. A place is `gs://BUCKET/PATH`, or a path on this machine.
 
     Raises:
-        Misconfigured: The cloud cannot be reached as whoever calls.
+        Misconfigured: There are no credentials to read the bucket with.
     """
     if not place.startswith(BUCKETS):
         return directory(place), ""
@@ -279,7 +279,7 @@ def perform(work: Callable[..., "Outcome"], event: Any) -> "Outcome":  # noqa: A
 
 
 def named(work: Callable[..., object], made: Ports) -> dict[str, Any]:
-    """The ports that the keyword parameters of some work name, each made when it is first named.
+    """The ports that a callable's keyword-only parameters name, each made when it is first named.
 
     Raises:
         Misconfigured: One cannot be made, for want of credentials.

@@ -4,7 +4,8 @@
 
 One object, because a cap holds only when whoever decides has seen everyone else's reservation. Cloud Storage takes about
 one write a second to one object, and Vertex takes sixty submissions a minute, so the object is not what a flood waits for:
-who loses eight races in a row is told so, has reserved nothing, and asks again later. A thousand reservations have 100 kB.
+whoever loses eight races in a row gets an error, has reserved nothing, and asks again later. A thousand reservations
+take 100 kB.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -21,7 +22,7 @@ from dropforge.ports import NEW, Clock, ObjectStore
 
 _NAME = "budget.json"
 _TRIES = 8
-# While a run stands in one of these, its job runs, or is about to. Of a run in None, nothing has been told yet.
+# While a run stands in one of these, its job runs, or is about to. None: nothing of the run has been told yet.
 _IN_FLIGHT = WITH_JOB | {None, State.VALIDATED}
 
 InFlight = Callable[[], Collection[str]]
@@ -56,7 +57,7 @@ class Standing:
 
 
 class Budget:
-    """Reserves room for runs before they cost anything. What was configured later counts from then on.
+    """Reserves room for runs before they cost anything. A cap that is configured later counts from then on.
 
     A reservation is the run's, and made once: whoever submits it again, after whatever crash or lost answer, finds it.
     It counts for the day (UTC) on which it was made, whatever becomes of the run, and for as long as the run is in
@@ -88,7 +89,7 @@ class Budget:
             return decide(estimate, self._caps, Reserved())
         for _ in range(_TRIES):
             runs, generation = self._read()
-            if run_id in runs:  # by an earlier delivery, or by an own write whose answer was lost
+            if run_id in runs:  # by an earlier delivery, or by our own write whose answer was lost
                 return None
             flying = in_flight()
             counting = self._counting(runs, flying)
@@ -119,7 +120,7 @@ class Budget:
         """How far the caps are used up now.
 
         Args:
-            in_flight: As of `reserve`.
+            in_flight: As for `reserve`.
         """
         reserved = Reserved()
         if self._caps.shared:
@@ -133,7 +134,7 @@ class Budget:
         return self._clock.now().date()
 
     def _counting(self, runs: Mapping[str, _Reservation], flying: Collection[str]) -> dict[str, _Reservation]:
-        """The reservations of today and of what is in flight; of today, too, where another's clock is ahead of ours."""
+        """The reservations of today, or later by a clock that is ahead of ours, and those of what is in flight."""
         return {run: kept for run, kept in runs.items() if kept.day >= self._today or run in flying}
 
     def _read(self) -> tuple[Mapping[str, _Reservation], int]:

@@ -1,7 +1,7 @@
 """Claims: who is doing something that no service makes idempotent, such as posting to Slack.
 
-A claim is a lease. It is taken before the work, expires, and is marked done after it: a crash in between delays the
-work until the lease has run out, and then repeats what had been done but not been marked.
+A claim is a lease. It is taken before the work and marked done after it; otherwise it expires. A crash in between
+delays the work until the lease has run out; what had been done but not marked is then repeated.
 """
 
 import secrets
@@ -44,7 +44,7 @@ class Claims:
     def take(self, name: str, *, lasting: timedelta) -> Claimed:
         """Ask for a claim: MINE until it runs out, DONE when the work was finished, BUSY while another holds it."""
         lease = _Lease(secrets.token_hex(8), self._clock.now() + lasting)
-        replacing = NEW  # nobody has asked before, most often
+        replacing = NEW  # most often, nobody has asked before
         for _ in range(2):
             try:
                 self._held[name] = self._state.write(_path(name), wire.encode(lease), replacing=replacing)
@@ -55,19 +55,19 @@ class Claims:
                     return Claimed.BUSY
             else:
                 return Claimed.MINE
-            if stored.holder == lease.holder:  # it was one's own first try, whose answer was lost
+            if stored.holder == lease.holder:  # it was our own first try, whose answer was lost
                 self._held[name] = replacing
                 return Claimed.MINE
             if stored.done:
                 return Claimed.DONE
             if stored.until > self._clock.now():
                 return Claimed.BUSY
-        return Claimed.BUSY  # another took it first, when it had run out
+        return Claimed.BUSY  # it had run out, and somebody else took it first
 
     def finish(self, name: str, *, note: str = "") -> None:
         """Mark the work as done, whoever holds the claim by now: it is done. A note says what came of it.
 
-        It is tried several times: a mark that is missing has the work done again.
+        It is tried several times: if the mark is missing, the work is done again.
         """
         self._held.pop(name, None)
         done = wire.encode(_Lease("", self._clock.now(), done=True, note=note))
@@ -81,7 +81,7 @@ class Claims:
                 return
 
     def note(self, name: str) -> str:
-        """What came of work that is done, as who finished it has noted.
+        """What came of work that is done, as noted by whoever finished it.
 
         Raises:
             Missing: Nobody has asked for such a claim.
@@ -89,7 +89,7 @@ class Claims:
         return self._read(name)[0].note
 
     def release(self, name: str) -> None:
-        """Give one's own claim back undone, so that the next try need not wait for its end."""
+        """Give our own claim back, the work not done, so that the next try need not wait until it expires."""
         self._state.delete(_path(name), generation=self._held.pop(name))
 
     def _read(self, name: str) -> tuple[_Lease, int]:

@@ -3,7 +3,7 @@
     aside/FUNCTION/EVENT.json       in the state bucket: what a function gave up, and why
     discarded/FUNCTION/EVENT.json   beside it: what a person took away for good, who, when and why
 
-What ends a function without a word (no memory, no time) Pub/Sub gives up by itself: it lies on the dead-letter
+An event that ends its function without a word (no memory, no time) is given up by Pub/Sub: it lies on the dead-letter
 subscriptions (`adapters/google/undelivered.py`), without a reason.
 """
 
@@ -32,7 +32,7 @@ class DeadLetter:
     """An event that nobody could handle.
 
     Attributes:
-        function: Which was to handle it.
+        function: The function that was to handle it.
         id: The message's id.
         type: The CloudEvents type of the delivery: a Pub/Sub message or an object that was finalized.
         source: Where it came from.
@@ -53,14 +53,14 @@ class DeadLetter:
 
     @property
     def name(self) -> str:
-        """What people call it: `FUNCTION/ID`, with nothing that a shell or a terminal would take for its own."""
+        """What people call it: `FUNCTION/ID`, with nothing that a shell or a terminal would interpret."""
         return f"{self.function}/{quote(self.id, safe='')}"
 
     def event(self) -> Event | None:
-        """The event of ours that it carries; None for a hint or an object's, which the next sweep makes good.
+        """Our event that it carries; None for a hint or an object's event, which the next sweep makes up for.
 
         Raises:
-            Unreadable: It carries none that this version knows.
+            Unreadable: It carries no event that this version knows.
         """
         if self.type == wire.FINALIZED:
             return None
@@ -80,7 +80,7 @@ class DeadLetters(Protocol):
         ...
 
     def remove(self, letter: DeadLetter) -> None:
-        """Take one away; one that is not there is fine.
+        """Remove one; a missing one is no error.
 
         Raises:
             Unavailable: The service did not answer.
@@ -141,7 +141,7 @@ def retry(letter: DeadLetter, lying: DeadLetters, bus: EventBus) -> Event | None
 
     Raises:
         Unreadable: It carries no event that this version knows.
-        Unavailable: It could not be published, or not be taken away: it still lies there.
+        Unavailable: It could not be published or removed: it still lies there.
     """
     event = letter.event()
     if event:
@@ -152,17 +152,17 @@ def retry(letter: DeadLetter, lying: DeadLetters, bus: EventBus) -> Event | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discarded:
-    """A dead letter that is no more, and whose wish that was."""
+    """A dead letter that was removed for good, and who asked for that."""
 
     letter: DeadLetter
     request: Request
 
 
 def discard(letter: DeadLetter, lying: DeadLetters, request: Request, state: ObjectStore) -> None:
-    """Take a dead letter away for good. What it was is kept before it goes, with who wanted that and why.
+    """Take a dead letter away for good. Before it goes, its content is kept, with who wanted that and why.
 
     Raises:
-        Unavailable: It could not be kept, or not be taken away: it still lies there.
+        Unavailable: It could not be kept or removed: it still lies there.
     """
     state.write(_path(_DISCARDED, letter), wire.encode(Discarded(letter=letter, request=request)), replacing=None)
     lying.remove(letter)

@@ -1,14 +1,14 @@
-"""Acknowledge, retry, drop: decided here, and nowhere else.
+"""Acknowledge, retry, set aside: decided here, and nowhere else.
 
 What a worker does, and what becomes of the event:
 
 the worker returns      acknowledged
 Transient               raised: the service delivers again, with backoff
 Permanent, Unreadable   set aside with the reason, and acknowledged: trying again changes nothing
-anything else           a bug: raised, so that the event waits for the mended version
+anything else           a bug: raised, so that the event waits for the fixed version
 
-What keeps failing until the event is too old is set aside, too: what Pub/Sub itself gives up on comes without a reason.
-A tick that comes late is not worth the work: later ones have come.
+An event that keeps failing until it is too old is set aside, too: if Pub/Sub gave it up, no reason would be kept.
+A tick that comes late is ignored: later ones have come.
 """
 
 from collections.abc import Callable
@@ -38,7 +38,7 @@ def deliver(event: CloudEvent, *, read: Callable[[CloudEvent], Incoming], work: 
         work: The worker: takes the event and, as keywords, the ports that it names.
 
     Raises:
-        Transient: To be delivered again.
+        Transient: The event is to be delivered again.
     """
     with bound_contextvars(event_id=event["id"], worker=work.__name__):
         made = bootstrap.ports()
@@ -67,6 +67,6 @@ def deliver(event: CloudEvent, *, read: Callable[[CloudEvent], Incoming], work: 
 
 
 def _age(event: CloudEvent, clock: Clock) -> timedelta:
-    """How long ago the event came about; none where it does not say."""
+    """How long ago the event came about; zero where it does not say."""
     at = wire.time_of(event)
     return clock.now() - at if at else timedelta()

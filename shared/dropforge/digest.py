@@ -10,13 +10,13 @@ from dropforge.history import Summary
 from dropforge.ledger import Ledger
 
 _DAY = timedelta(days=1)
-_LONGEST_RUN = timedelta(days=8)  # one that began before that and ended today is not counted
-_PAGE, _MOST = 500, 10_000  # lines of the history: at a time, and at all
+_LONGEST_RUN = timedelta(days=8)  # a run that began earlier and ended today is not counted
+_PAGE, _MOST = 500, 10_000  # lines of the history: at a time, and in all
 _ATTENTION, _GAINS = 20, 5  # runs that are named
 
 
 def due(hour: int, now: datetime) -> datetime:
-    """The last moment at which a day was over, by an hour of the day, UTC."""
+    """The last moment at which a day was over, if days end at this hour, UTC."""
     today = datetime.combine(now.astimezone(UTC).date(), time(hour), UTC)
     return today if today <= now else today - _DAY
 
@@ -27,7 +27,7 @@ def id_of(until: datetime) -> str:
 
 
 def summed_up(ledger: Ledger, until: datetime) -> DaySummedUp | None:
-    """The day that was over at a moment; None for one in which nothing was under way.
+    """The digest of the day that was over at a moment; None if nothing was under way in it.
 
     Raises:
         Unavailable: The lists cannot be read now.

@@ -2,7 +2,7 @@
 
 The bucket's folder changes file by file, and whoever looks at it meanwhile must not take a mixture for a dataset. So where
 more than one file changes, the keystone is taken away first and put back last: until then the folder is incomplete. Every
-write names the generation that it replaces, so that of two who drop at once one is told, and stops.
+write names the generation that it replaces, so that of two who drop at once one gets an error, and stops.
 """
 
 import io
@@ -25,18 +25,18 @@ _CHANGED = "leave the folder alone until it is dropped"
 
 
 def files_of(here: Iterable[StoredFile]) -> tuple[StoredFile, ...]:
-    """The files of a dataset among those of a folder; its manifest, which is made anew, is none of them."""
+    """The files of a dataset among those of a folder; its manifest, which is made anew, is not among them."""
     return tuple(file for file in here if file.name in {*DATA, TUNING})
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What has to be done until the bucket's folder holds what a folder here does.
+    """What has to be done for the bucket's folder to hold what a folder here does.
 
     Attributes:
         dataset: The dataset's name.
         files: The files here, with their checksums.
-        there: Those of a dataset in the bucket's folder, by name, its manifest included.
+        there: The dataset's files in the bucket's folder, by name, its manifest included.
     """
 
     dataset: str
@@ -55,7 +55,7 @@ class Delivery:
 
     @property
     def sent(self) -> tuple[StoredFile, ...]:
-        """The files here that the bucket does not have, or not like this."""
+        """The files here that the bucket lacks, or has with other bytes or an encoding."""
         return tuple(file for file in self.files if not self._is_there(file))
 
     @property
@@ -86,7 +86,7 @@ class Deliverer:
         delivery: What is to be done.
         source: Opens the files here.
         store: The bucket.
-        progress: Is told how many bytes more have been sent; fewer where a piece is repeated.
+        progress: Called with how many more bytes have been sent; negative where a piece is repeated.
     """
 
     delivery: Delivery
@@ -107,7 +107,7 @@ class Deliverer:
         )
 
     def deliver(self) -> Folder:
-        """Remove what is too much, send what differs, write the manifest.
+        """Remove the surplus, send what differs, write the manifest.
 
         Returns:
             The bucket's folder as it is now.
@@ -127,7 +127,7 @@ class Deliverer:
         return self._require_untouched()
 
     def _clear(self) -> None:
-        """Take away what would let a half-sent folder pass, or keep a whole one from passing; then what is too much."""
+        """Remove what would let a half-sent folder pass, or keep a whole one from passing; then the surplus."""
         former = [MANIFEST] if self.delivery.sent or self.delivery.surplus else []
         keystone = [KEYSTONE] if self.delivery.is_gradual else []
         for name in (*former, *keystone, *self.delivery.surplus):
@@ -231,7 +231,7 @@ def _begun(work: Callable[[], int]) -> Future[int]:
 
 
 class _Watched(io.RawIOBase):
-    """A stream of which is told how far it was read, and which can be stopped."""
+    """A stream that reports how far it has been read, and that can be stopped."""
 
     def __init__(self, stream: BinaryIO, progress: Callable[[int], object], stopped: threading.Event) -> None:
         self._stream = stream

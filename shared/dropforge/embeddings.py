@@ -59,14 +59,14 @@ class Embeddings:
         part: int,
         until: datetime,
     ) -> bool:
-        """Embed what is not embedded yet. Cut off anywhere, the next call goes on after the last part that is there.
+        """Embed what is not embedded yet. If a call is cut off, the next goes on after the last part that is there.
 
         Args:
             prefix: The folder, with its slash.
             texts: All texts with their ids, always the same ones in the same order. They are read as they are needed,
                 and not at all when the folder is complete.
-            embed: Gives a vector for each of some texts.
-            part: How many texts a part has. Another number than before is fine: what is there counts as it is.
+            embed: Gives a vector for each text that it is given.
+            part: How many texts a part has. It may change between calls: parts that are there count as they are.
             until: After this moment no part is begun.
 
         Returns:
@@ -74,8 +74,8 @@ class Embeddings:
             vectors cost money; a later call goes on, should they have been cut off.
 
         Raises:
-            Refused: A vector holds what is no finite number; or the folder would have too many parts to be imported.
-            Unreadable: The parts that are there are no row from the first on.
+            Refused: A vector holds a value that is not finite; or the folder would have too many parts to be imported.
+            Unreadable: The parts that are there are not numbered in a row from the first on.
         """
         there = self._there(prefix)
         if there and there[-1].last:
@@ -90,7 +90,7 @@ class Embeddings:
             told = _Part(len(batch), last=not following)
             try:
                 self._state.write(_name(prefix, number), content, replacing=NEW, metadata=wire.as_metadata(told))
-            except Conflict:  # or an own lost answer
+            except Conflict:  # or our own write, whose answer was lost
                 return False
             if told.last:
                 return True
@@ -106,7 +106,7 @@ class Embeddings:
         """Every id of a folder with its vector, in the order of the texts, one part's line after the other.
 
         Raises:
-            Unreadable: A part is not what this promises.
+            Unreadable: A part does not hold such lines.
         """
         for file in self._state.list(f"{prefix}part-"):
             with self._state.open(file) as lines:

@@ -35,7 +35,7 @@ class Examiner:
         reader: Opens their files.
         operator: What the operator configured.
         inspection: Where the data is inspected; None for one block after the other, here.
-        progress: Is told how many bytes of data have been examined since it was told last.
+        progress: Called with how many bytes of data have been examined since its last call.
     """
 
     reader: Reader
@@ -137,7 +137,7 @@ class Examiner:
         """Examine the folder of this prefix; begin again when it changes meanwhile.
 
         Raises:
-            Missing: There is nothing.
+            Missing: The folder holds no file.
             Unavailable: A file could not be read, or they keep changing.
         """
         for _ in range(_ATTEMPTS):

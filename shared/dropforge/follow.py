@@ -1,4 +1,4 @@
-"""Follows runs as their records come to have each step: the run that a drop leads to, one run, all that are in flight."""
+"""Follows runs as steps appear in their records: the run that a drop leads to, one run, or all that are in flight."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ class Change:
         run: As it stood after the step.
         step: The step; None where it waits.
         waits: Why it waits; None for a step.
-        is_told: Whether the record still tells of the step as it was: of one from before the run was taken up again, no more.
+        is_told: Whether the record still holds the step's facts: not if the run has been taken up again since.
     """
 
     run: Run
@@ -78,17 +78,17 @@ class Follower:
     _pause: float = field(init=False, default=_FIRST_PAUSE)
 
     def run_of(self, folder: Folder, store: ObjectStore) -> Run | None:
-        """The run that a drop leads to, once the folder was taken in; None where the time is up before.
+        """The run that a drop leads to, once the folder was taken in; None where the time is up first.
 
-        It is an earlier drop's where the bytes are the same.
+        It is an earlier drop's run where the bytes are the same.
 
         Args:
-            folder: As it was when it was whole.
+            folder: The folder as it was when it was complete.
             store: The bucket that it lies in.
 
         Raises:
             Conflict: It was changed before it was taken in.
-            Missing: It was told incomplete.
+            Missing: It was reported as incomplete.
         """
         looks = 0
         while True:
@@ -106,7 +106,7 @@ class Follower:
     def changes(self, run_id: str, known: int = 0) -> Iterator[Change]:
         """Each step of a run, from its first on, until it is settled or the time is up.
 
-        Where an attempt fails and another was begun by itself, that one's steps follow.
+        Where an attempt failed and another was begun automatically, that one's steps follow.
 
         Args:
             run_id: Which run.
@@ -131,7 +131,7 @@ class Follower:
     def everything(self) -> Iterator[list[Change]]:
         """What is new about all runs, look by look: at the first one, where each run that is in flight stands.
 
-        Two listings a look, and a record for each run that got on.
+        Each look costs two listings, and a record for each run that got on.
         """
         began = self.clock.now()
         seen: dict[str, Seen] = {}

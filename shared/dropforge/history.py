@@ -1,4 +1,4 @@
-"""The history: every settled run in one line, the one that began last first, so that a page of it is one call.
+"""The history: every settled run in one line, the most recently begun first, so that a page of it is one call.
 
     past/TIME/RUN   its object has no content; the line is its metadata, and TIME counts down
 
@@ -31,8 +31,8 @@ class Summary:
         state: Where it stands.
         started: When it began.
         updated: When it reached its present state.
-        base: What the base model came to at the gate, in nDCG@10; None where that is not known.
-        tuned: What the tuned model came to.
+        base: The base model's nDCG@10 at the gate; None where that is not known.
+        tuned: The tuned model's.
     """
 
     id: str
@@ -59,7 +59,7 @@ class Summary:
 
 
 class Page(NamedTuple):
-    """A piece of the history: its lines, and behind which place it goes on; empty at the end."""
+    """A page of the history: its lines, and the place after which the next begins; empty at the end."""
 
     runs: list[Summary]
     rest: str
@@ -83,7 +83,7 @@ class History:
             line: What is there.
 
         Returns:
-            Whether it stands; not where another has written one meanwhile.
+            Whether the line stands; False where somebody else has written one meanwhile.
         """
         wanted = wire.as_metadata(Summary.of(run))
         if line and dict(line.metadata) == wanted:
@@ -95,7 +95,7 @@ class History:
         return True
 
     def page(self, *, behind: str = "", most: int) -> Page:
-        """The next lines behind a place, which an earlier page named; from the newest without one. One call."""
+        """The next lines after a place that an earlier page named; without one, from the newest on. One call."""
         files = self._state.page(_PAST, after=behind, most=most)
         runs = []
         for file in files:

@@ -9,8 +9,8 @@
     past/TIME/RUN     the line of a settled run, the newest first
     runs/RUN/         the run's own data: input/, output/, report.json
 
-A record carries what a list of runs shows as the object's metadata, so that listing a thousand runs is one call; a
-marker carries how much of the run's history has been told, so that what is in flight is followed by one call, too.
+The metadata of a record's object holds what a list of runs shows, so that listing a thousand runs is one call; that of
+a marker holds how much of the run's history has been told, so that what is in flight is followed by one call, too.
 """
 
 import secrets
@@ -52,7 +52,7 @@ class Ledger:
         """The run that somebody named.
 
         Raises:
-            Missing: There is none.
+            Missing: There is no such run.
         """
         run = self.load(run_id)
         if run is None:
@@ -63,7 +63,7 @@ class Ledger:
         """Mark a run active, before its first effect.
 
         Returns:
-            What to `forget` if nothing comes of it; None where another has marked it, which stays as it was.
+            The intent to `forget` if nothing comes of it; None where the run is marked already: that marker stays.
         """
         try:
             return replace(intent, generation=self._mark(intent, replacing=NEW))
@@ -92,17 +92,17 @@ class Ledger:
             if found.token != mine.token:
                 return found, False
         if not mine.is_settled:
-            # Written anew: a sweep that took the run for lost a moment ago must not remove the marker of a live one.
+            # Written anew: a sweep that took the run for lost a moment ago must not remove the marker of a live run.
             self._mark(_intent(mine), replacing=None)
         return mine, True
 
     def change(self, run_id: str, decide: Callable[[Run], Run], *, seen: Run | None = None) -> Run:
-        """Change a run by compare-and-swap; a lost race is read and decided again.
+        """Change a run by compare-and-swap; after a lost race it is read and decided again.
 
         Args:
             run_id: Which run.
-            seen: As this ledger read or wrote it a moment ago: if it still stands, it need not be read again.
-            decide: Gives the run as it should be; the same object when nothing is to be changed. It may be asked
+            seen: The run as this ledger read or wrote it a moment ago: while that stands, it need not be read again.
+            decide: Gives the run as it should be; the same object when nothing is to be changed. It may be called
                 several times, and raises what forbids the change.
 
         Raises:
@@ -136,7 +136,7 @@ class Ledger:
     def told(self, run: Run) -> int:
         """How many steps of a run's history have been told, as far as its marker says.
 
-        A run without a marker has been told of, unless it is still in flight: its marker is then made again.
+        A run without a marker has been told to its end, unless it is still in flight: its marker is then made again.
         """
         marker = listed(self._state, ACTIVE + run.id)
         if marker:
@@ -154,8 +154,8 @@ class Ledger:
         Args:
             run: As it stands.
             first: Whether nothing of it was ticked off before, or since it was reopened. The marker is then written
-                anew: whoever finds that nothing comes of it, or that nothing is owed, must not take away the marker of
-                a run in flight.
+                anew: whoever found that nothing came of the run, or that nothing was owed, must not remove the marker
+                of a run in flight.
         """
         if first:
             self._mark(_intent(run), replacing=None, noting=_all_told(run))
@@ -164,28 +164,28 @@ class Ledger:
 
     def reopen(self, run: Run) -> None:
         """Mark a settled run active again, before the first effect; its history has been told."""
-        with suppress(Conflict):  # marked already: by another, or by an own lost answer
+        with suppress(Conflict):  # marked already: by somebody else, or by our own write whose answer was lost
             self._mark(_intent(run), replacing=NEW, noting=_all_told(run))
 
     def note_waiting(self, run: Run, since: datetime | None = None) -> None:
-        """Tick off that a run waits for room to be submitted, in the state in which it is, and since when for a new reason."""
+        """Note that a run waits in its present state for room to be submitted, and since when if the reason is new."""
         self._note(run, {"waits": run.state.value} | ({"since": since.isoformat()} if since else {}))
 
     def note_waits_told(self, run: Run) -> None:
-        """Tick off that people were told why a run waits; of a reason that is newer than `run` they are not."""
+        """Tick off that people were told why a run waits; a reason that is newer than `run` stays untold."""
         if run.waiting:
             self._note(run, {"waits_told": run.waiting.since.isoformat()})
 
     def note_stuck_told(self, run: Run) -> None:
-        """Tick off that people were told that a run is stuck in the state in which it is; of a later one they are not."""
+        """Tick off that people were told that a run is stuck in its present state; a later state stays untold."""
         self._note(run, {"stuck_told": str(len(run.history))})
 
     def note_stopping(self, run: Run) -> None:
-        """Tick off that somebody asked for the end of a run: the watcher sees to it."""
+        """Note that somebody asked for the end of a run: the watcher sees to it."""
         self._note(run, {"stops": "yes"})
 
     def settle(self, run: Run) -> None:
-        """Say that nothing is owed for a settled run any more, unless it was taken up again meanwhile.
+        """Remove the marker of a settled run, for which nothing is owed, unless it was taken up again meanwhile.
 
         Its line in the history is written first: a run is in flight, or past, or both for a moment.
 
@@ -194,13 +194,13 @@ class Ledger:
         """
         kinds = (ACTIVE, RETIRING) if run.state is State.RETIRED else (ACTIVE,)
         markers = [marker for kind in kinds if (marker := listed(self._state, kind + run.id))]
-        line = None  # most runs are settled once
+        line = None  # most runs are settled once, and have no line before
         for _ in range(_TRIES):
             now = self.load(run.id)
             if now is None or now.history != run.history:
                 return
             if self._history.note(now, line):
-                for marker in markers:  # one that is made from now on is another's
+                for marker in markers:  # a marker that is made from now on is somebody else's
                     self._state.delete(marker.name, generation=marker.generation)
                 return
             line = self._history.line_of(run)
@@ -220,7 +220,7 @@ class Ledger:
             self.begin(_intent(recorded))
 
     def active(self) -> Iterator[Owed]:
-        """Every run for which something is owed. Its cost follows the work in flight, not the history."""
+        """Every run for which something is owed. The cost grows with the work in flight, not with the history."""
         return map(Owed.of, self._state.list(ACTIVE))
 
     def intent(self, run_id: str) -> Intent | None:
@@ -240,16 +240,16 @@ class Ledger:
             yield Summary(owed.run, dataset_of(owed.run), state, owed.begun, owed.touched)
 
     def past(self, *, behind: str = "", most: int) -> Page:
-        """A page of settled runs, the one that began last first. One call, however many there are."""
+        """A page of settled runs, the most recently begun first. One call, however many there are."""
         return self._history.page(behind=behind, most=most)
 
     def of_dataset(self, dataset: str) -> list[Summary]:
-        """Every recorded run of a dataset in one line, the one that began last first."""
+        """Every recorded run of a dataset in one line, the most recently begun first."""
         found = (run for run in self._summaries(f"{_LEDGER}{dataset}-") if run.dataset == dataset)
         return sorted(found, key=lambda run: run.started, reverse=True)
 
     def summaries(self) -> Iterator[Summary]:
-        """Every recorded run in one line, in the order of ids. Its cost follows the history."""
+        """Every recorded run in one line, in the order of ids. The cost grows with the history."""
         return self._summaries(_LEDGER)
 
     def _summaries(self, prefix: str) -> Iterator[Summary]:
@@ -270,7 +270,7 @@ class Ledger:
         return (found.metadata.get("drop", ""), found.metadata.get("run", "")) if found else ("", "")
 
     def intakes(self) -> dict[str, str]:
-        """For every dataset, named `as_name`, the drop that was last taken in."""
+        """For every dataset, its name encoded by `as_name`, the drop that was last taken in."""
         return {file.name.removeprefix(_INTAKE): file.metadata.get("drop", "") for file in self._state.list(_INTAKE)}
 
     # Notices, bookmarks, ticks
@@ -305,12 +305,12 @@ class Ledger:
         return found.updated
 
     def note_tick(self, worker: str, tick: str, *, is_queued: bool = False) -> None:
-        """Remember that a worker has just seen a tick through. An object that is there gets no new generation.
+        """Remember that a worker has just seen a tick through. An object that exists keeps its generation.
 
         Args:
             worker: Its function.
             tick: The tick's id.
-            is_queued: Whether runs wait for which it found no room.
+            is_queued: Whether it found no room for runs that wait.
         """
         noted = {"tick": tick, "queued": "yes" if is_queued else "no"}
         try:
@@ -336,7 +336,7 @@ class Ledger:
     def _note(self, run: Run, noting: Mapping[str, str]) -> None:
         try:
             self._state.annotate(ACTIVE + run.id, noting)
-        except Missing:  # settled meanwhile, so told to its end
+        except Missing:  # settled meanwhile, so its whole history has been told
             return
 
     def _is_there(self, name: str) -> bool:

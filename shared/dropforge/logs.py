@@ -1,7 +1,7 @@
 """Logs: structured, JSON that Cloud Logging reads, readable colours on a terminal.
 
 An entry's event is `noun.verb`; all of them stand in `Name`. Text of a dataset or of a service is hostile: control
-characters never reach a terminal, and JSON escapes the rest. An exception's may hold a secret, which goes nowhere.
+characters never reach a terminal, and JSON escapes the rest. An exception's may hold a secret, which is never logged.
 """
 
 import logging
@@ -112,7 +112,7 @@ def _as_cloud_logging(_: object, __: str, entry: MutableMapping[str, Any]) -> Mu
 
 
 def _with_trace(_: object, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Group the entries of one request, as Cloud Run names it in a header of `TRACE/SPAN;o=1`."""
+    """Group the entries of one request by the trace that Cloud Run names in a header, as `TRACE/SPAN;o=1`."""
     flask = sys.modules.get("flask")  # there in a function; a command line starts faster without it
     header = flask.request.headers.get("X-Cloud-Trace-Context", "") if flask and flask.has_request_context() else ""
     if header:

@@ -1,4 +1,4 @@
-"""What the marker of a run in flight says: a line of its own beside the record, which listings tell whole."""
+"""What the marker of a run in flight says: it stands beside the record, and a listing is enough to read it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +19,7 @@ class Intent:
         run: The run's id.
         dataset: Its dataset.
         since: When it was first begun.
-        generation: Of the marker that was read.
+        generation: The generation of the marker that was read.
     """
 
     run: str

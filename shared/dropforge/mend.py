@@ -23,7 +23,7 @@ from dropforge.domain.validator.blocks import LONGEST_LINE
 from dropforge.domain.validator.labels import HEADER
 from dropforge.domain.validator.record import identity_in
 
-CERTAIN = frozenset({"bytes-bom", "bytes-line-ends", "bytes-blank-line", "labels-duplicate"})  # findings surely mended
+CERTAIN = frozenset({"bytes-bom", "bytes-line-ends", "bytes-blank-line", "labels-duplicate"})  # findings surely removed
 MOST_LINES = 10  # named of each change
 MOST_STRAYS = 20
 MOST_TOLD_APART = 1_000_000  # rows of a file, some hundred megabytes; Vertex takes half as many
@@ -81,8 +81,8 @@ class Change:
 def mend(folder: Path, into: Path) -> tuple[Change, ...]:
     """Write a corrected copy of a dataset folder.
 
-    Files get their names when all of them are written: a run that breaks off leaves none. What needs no mending is the
-    same to the byte, and to mend a copy again changes nothing.
+    Files get their names only when all of them are written: a run that breaks off leaves none. What needs no mending is
+    copied to the byte, and mending a copy again changes nothing.
 
     Args:
         folder: The dataset's folder. Nothing in it is written to.
@@ -179,7 +179,7 @@ def _require_room(folder: Path, into: Path) -> None:
 
 
 def _left_behind(names: Iterable[str]) -> Iterator[Change]:
-    """What is not copied; hidden files and uploaders' leftovers are nobody's loss, and not told."""
+    """What is not copied; hidden files and uploaders' leftovers are no loss, and not reported."""
     strays = sorted(name for name in names if place_of(f"{ROOT}dataset/{name}"))
     yield from (Change(_shown(name), How.STRAY) for name in strays[:MOST_STRAYS])
     if more := len(strays[MOST_STRAYS:]):

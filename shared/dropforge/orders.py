@@ -29,9 +29,9 @@ class Orders:
     Attributes:
         state: Where the runs' input lies.
         tuner: Who tunes.
-        progress: Tells of it.
+        progress: Moves runs on, and publishes each step.
         budget: What may be spent.
-        settings: Where and on what.
+        settings: Where jobs run, and on what.
     """
 
     state: ObjectStore
@@ -43,13 +43,14 @@ class Orders:
     def place(self, run: Run, *, cause: str, is_new: bool = False) -> Outcome:
         """Submit the job of a validated run. Where there is no room for it now, the run waits in the ledger.
 
-        The job's id is the run's: a second submission, by whomever and after whatever crash, is adopted, not paid for.
-        What the service refuses, or no budget will ever allow, fails the run; one whose end was asked for is cancelled.
+        The job's id is the run's: a second submission, by whomever and after whatever crash, adopts the job and is not
+        paid for. A run that the service refuses, or that no budget will ever allow, fails; one whose end was asked for
+        is cancelled.
 
         Args:
             run: As the ledger has it.
             cause: Id of the event, or tick, for the run's history.
-            is_new: Whether it asks for the first time: it then waits behind those for which there was no room at the
+            is_new: Whether the run asks for the first time: it then waits behind the runs that found no room at the
                 watcher's last tick, so that the oldest goes first however many come.
 
         Raises:
@@ -117,7 +118,7 @@ class Orders:
             waiting = Waiting(
                 reason=reason, since=self.progress.clock.now(), sentence=printable(shortened(sentence, 500))
             )
-            self.progress.ledger.note_waiting(run, waiting.since)  # first: whoever is cut off here does it again
+            self.progress.ledger.note_waiting(run, waiting.since)  # first: whoever is cut off here does both again
             self.progress.ledger.change(
                 run.id, lambda now: replace(now, waiting=waiting) if now.state is State.VALIDATED else now, seen=run
             )
@@ -127,7 +128,7 @@ class Orders:
         return self._end(run, State.FAILED, fault, cause, why=f"not submitted: {fault.code}")
 
     def _end(self, run: Run, to: State, fault: Fault, cause: str, *, why: str) -> Outcome:
-        """End a run that is not submitted, unless its job is there already: an earlier try was cut off before it was noted."""
+        """End a run that is not submitted, unless its job exists: an earlier try was cut off before noting it."""
         if fault.code != "ALREADY_EXISTS":
             with suppress(Missing):
                 return self._submitted(run, self.tuner.find(self._order(run)), cause)

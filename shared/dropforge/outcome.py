@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class What(StrEnum):
-    """In one word."""
+    """What happened, in one word."""
 
     DONE = "done"
     REPEATED = "repeated"  # done before; told again

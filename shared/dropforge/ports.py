@@ -1,7 +1,7 @@
 """What the workers need of the world: promises, kept by every adapter.
 
-Each promise is tested over the in-memory adapters and over Google's client libraries against the local servers by the
-same contract tests.
+The same contract tests check each promise over the in-memory adapters, and over Google's client libraries against the
+local servers.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,15 +27,15 @@ class Clock(Protocol):
         ...
 
     def sleep(self, seconds: float) -> None:
-        """Come back after this long; at once for zero or less."""
+        """Return after this long; at once for zero or less."""
         ...
 
 
 class Reader(Protocol):
-    """Where files lie that are only read: a bucket, or a folder on this machine."""
+    """A place from which files are only read: a bucket, or a folder on this machine."""
 
     def list(self, prefix: str) -> Iterator[StoredFile]:
-        """Every live object whose name begins so, in the order of names, with its metadata.
+        """Every live object whose name begins with `prefix`, in the order of names, with its metadata.
 
         Raises:
             Missing: There is no such bucket or folder.
@@ -54,7 +54,7 @@ class Reader(Protocol):
 
 
 class ObjectStore(Reader, Protocol):
-    """One bucket. Strongly consistent: what a call returned, every later call sees, listings too."""
+    """One bucket. Strongly consistent: once a call has returned, every later call sees its effect, listings too."""
 
     @property
     def bucket(self) -> str:
@@ -62,11 +62,11 @@ class ObjectStore(Reader, Protocol):
         ...
 
     def page(self, prefix: str, *, after: str = "", most: int) -> Sequence[StoredFile]:
-        """The first live objects of a prefix behind a name, in the order of names, in one call.
+        """The first live objects of a prefix after a given name, in the order of names, in one call.
 
         Args:
             prefix: How their names begin.
-            after: A name, whether it is there or not; without one, from the first on.
+            after: A name, whether an object has it or not; empty to begin with the first.
             most: How many at most, up to 999.
 
         Raises:
@@ -89,35 +89,35 @@ class ObjectStore(Reader, Protocol):
         Args:
             name: The object's name.
             data: Its content.
-            replacing: The generation that must be live (`NEW`: none may be); None writes whatever is there.
+            replacing: The generation that must be live (`NEW`: none may be); None replaces whatever is there.
             metadata: Custom metadata, kept with it.
 
         Returns:
             The new generation.
 
         Raises:
-            Conflict: Another generation is live. It may be one's own: the client repeats a write whose answer was
-                lost. Compare a token in the content.
+            Conflict: Another generation is live. It may be the caller's own: the client repeats a write whose answer
+                was lost. To tell, compare a token in the content.
             Unavailable: The service did not answer; the write may have happened.
         """
         ...
 
     def upload(self, name: str, content: BinaryIO, *, size: int, crc32c: str, replacing: int) -> int:
-        """Store an object of any size from a stream that can be wound back, whole or not at all.
+        """Store an object of any size from a seekable stream, whole or not at all.
 
         Args:
             name: The object's name.
-            content: Its content, from where the stream stands.
+            content: Its content, from the stream's current position.
             size: Bytes.
-            crc32c: The checksum that they must have, as `StoredFile` has it.
-            replacing: As `write` takes it.
+            crc32c: The checksum that they must have, in the form of `StoredFile.crc32c`.
+            replacing: As for `write`.
 
         Returns:
             The new generation.
 
         Raises:
-            Refused: The stream holds fewer bytes, or others.
-            Conflict, Unavailable: As `write`.
+            Refused: The stream holds fewer bytes, or different ones.
+            Conflict, Unavailable: As for `write`.
         """
         ...
 
@@ -131,7 +131,7 @@ class ObjectStore(Reader, Protocol):
         ...
 
     def copy_from(self, file: StoredFile, name: str) -> None:
-        """Copy exactly this generation, of whichever bucket, to `name` in this one. A copy that is there is kept.
+        """Copy exactly this generation, from whichever bucket, to `name` in this one. A copy that exists is kept.
 
         Raises:
             Missing: This generation is gone.
@@ -140,11 +140,11 @@ class ObjectStore(Reader, Protocol):
         ...
 
     def delete(self, name: str, *, generation: int | None = None) -> None:
-        """Remove an object; one that is not there is fine.
+        """Remove an object; a missing one is no error.
 
         Args:
             name: The object's name.
-            generation: Remove it only while this generation is live; another one stays, without a word.
+            generation: Remove it only while this generation is live; another one silently stays.
 
         Raises:
             Unavailable: The service did not answer.
@@ -153,8 +153,8 @@ class ObjectStore(Reader, Protocol):
 
 
 def listed(store: ObjectStore, name: str) -> StoredFile | None:
-    """What a store tells of an object without its content; None where there is none of this name. One call."""
-    first = next(iter(store.page(name, most=1)), None)  # of all names that begin so, it is the first
+    """What a store says of an object, without its content; None where no object has this name. One call."""
+    first = next(iter(store.page(name, most=1)), None)  # it would be the first of all that begin with it
     return first if first and first.name == name else None
 
 
@@ -162,11 +162,11 @@ class EventBus(Protocol):
     """Publishes events, at least once."""
 
     def publish(self, event: Event) -> None:
-        """Publish to the event's topic; back when the service has it for good.
+        """Publish to the event's topic; returns when the service has it for good.
 
         Raises:
-            Unavailable: It does not have it, or did not say so.
-            Misconfigured: The topic is not there, or not ours to publish to.
+            Unavailable: The service did not take it, or did not confirm that it had.
+            Misconfigured: There is no such topic, or we may not publish to it.
         """
         ...
 
@@ -175,7 +175,7 @@ class Tuner(Protocol):
     """Runs tuning jobs."""
 
     def submit(self, order: Order) -> str:
-        """Start the job of this id once, however often it is asked: one that exists and is ours is adopted.
+        """Start the job of this id once, however often this is called: one that exists and is ours is adopted.
 
         Returns:
             The job's resource name.
@@ -189,7 +189,7 @@ class Tuner(Protocol):
         ...
 
     def look(self, job: str) -> Look:
-        """The job's state now, by the service's own word.
+        """The job's present state, as the service reports it.
 
         Raises:
             Missing: There is no such job.
@@ -201,8 +201,8 @@ class Tuner(Protocol):
         """The resource name of the job of this order, which `submit` would adopt.
 
         Raises:
-            Missing: There is none.
-            Foreign: There is one of its id, and it is not ours.
+            Missing: There is no such job.
+            Foreign: A job of its id exists and is not ours.
             Unavailable: The service did not answer.
         """
         ...
@@ -263,7 +263,7 @@ class ModelHost(Protocol):
             whose name is lost.
 
         Raises:
-            Refused, Exhausted, Unavailable: As `Tuner.submit`.
+            Refused, Exhausted, Unavailable: As for `Tuner.submit`.
         """
         ...
 
@@ -283,7 +283,7 @@ class ModelHost(Protocol):
 
         Raises:
             Missing: The endpoint or the model is not there.
-            Refused, Exhausted, Unavailable: As `Tuner.submit`.
+            Refused, Exhausted, Unavailable: As for `Tuner.submit`.
         """
         ...
 
@@ -306,18 +306,18 @@ class ModelHost(Protocol):
         ...
 
     def discard(self, endpoint: str, deployed_model: str, *, made_since: datetime | None = None) -> None:
-        """Take the model off the endpoint and have the endpoint removed, as far as they are there.
+        """Take the model off the endpoint and have the endpoint removed, as far as they exist.
 
-        Asked again until it returns: each call takes the next step that is possible. Then nothing bills any more,
-        and the empty endpoint is gone, or on its way.
+        To be called again until it returns: each call takes the next step that is possible. Once it has returned,
+        nothing bills any more, and the empty endpoint is gone, or being removed.
 
         Args:
             endpoint: Its resource name.
             deployed_model: The model's id there.
-            made_since: An endpoint that is older stays as it is, without a word.
+            made_since: An endpoint that is older silently stays as it is.
 
         Raises:
-            Unavailable: Not done yet.
+            Unavailable: It is not done yet.
         """
         ...
 
@@ -328,7 +328,7 @@ class ModelHost(Protocol):
 
         Raises:
             Missing: There is no such endpoint.
-            Refused, Exhausted, Unavailable: As `Tuner.submit`.
+            Refused, Exhausted, Unavailable: As for `Tuner.submit`.
         """
         ...
 
@@ -339,25 +339,25 @@ class ModelHost(Protocol):
 
         Args:
             base_model: Its id.
-            texts: What to embed. A title counts only for documents, as the service has it.
+            texts: What to embed. The service counts a title only for documents.
             task_type: What the vectors are for.
             dimensions: Their length; None for the model's own.
 
         Raises:
-            Refused: The model is not (or no longer) there, or does not take this.
-            Exhausted, Unavailable: As `Tuner.submit`.
+            Refused: The model is not (or no longer) there, or does not take this request.
+            Exhausted, Unavailable: As for `Tuner.submit`.
         """
         ...
 
 
 class Doorkeeper(Protocol):
-    """Knows who stands at the console's door."""
+    """Identifies who comes to the console."""
 
     def who(self, headers: Mapping[str, str]) -> str:
-        """The address of whom a request comes from, by its headers, whose names are in small letters.
+        """The e-mail address of whoever sent a request, by its headers, whose names are in lower case.
 
         Raises:
-            NotPermitted: They do not say, or not so that it could be believed.
+            NotPermitted: They do not say, or not in a way that can be trusted.
             Unavailable: It cannot be found out now.
         """
         ...
@@ -367,24 +367,24 @@ class Notifier(Protocol):
     """Tells people."""
 
     def tell(self, message: Message) -> None:
-        """Deliver a message; back when the other side has accepted it.
+        """Deliver a message; returns when the other side has accepted it.
 
         Raises:
             Refused: It will never be accepted like this.
-            Unavailable: Not accepted now, or nobody knows.
+            Unavailable: It was not accepted now, or nobody knows whether it was.
         """
         ...
 
 
 class Webhook(Protocol):
-    """Tells a program of somebody else's."""
+    """Sends events to somebody else's program."""
 
     def send(self, event: Event, text: str) -> None:
-        """Deliver an event, signed, and what people would be told of it; back when the other side has accepted it.
+        """Deliver a signed event, and what people would be told of it; returns when the other side has accepted it.
 
         Raises:
             Refused: It will never be accepted like this.
-            Misconfigured: Whoever is there wants none, or wants them elsewhere.
-            Unavailable: Not accepted now, or nobody knows.
+            Misconfigured: The receiver wants no events, or wants them sent to another address.
+            Unavailable: It was not accepted now, or nobody knows whether it was.
         """
         ...

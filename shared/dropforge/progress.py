@@ -2,7 +2,7 @@
 
 A worker has its effect, which is idempotent by name, then asks for the transition here. The history is the outbox, and
 the run's marker says how many of its steps have been told: whoever comes to the run next, be it the same event
-delivered again, a watcher or a sweep, tells what is missing, in order and under the same event ids. The marker goes last.
+delivered again, a watcher or a sweep, publishes the rest, in order and under the same event ids. The marker goes last.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from dropforge.ports import Clock, EventBus
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Moves runs on and tells of it."""
+    """Moves runs on, and publishes each step."""
 
     ledger: Ledger
     bus: EventBus
@@ -25,7 +25,7 @@ class Progress:
     links: Links
 
     def record(self, run: Run) -> Run:
-        """Store a new run and tell of it; a record that is there already stands."""
+        """Store a new run and publish its steps; a record that exists already stands."""
         stored, is_mine = self.ledger.record(run)
         if is_mine:
             self.tell(stored, told=0, is_marked=True)
@@ -34,10 +34,10 @@ class Progress:
         return stored
 
     def reach(self, run: Run, to: State, *, function: str, event: str, **facts: object) -> Run:
-        """Make a transition and tell of it. When another made it first, or the run took another way, that stands.
+        """Make a transition and publish it. If somebody else made it first, or another one, that stands.
 
         Args:
-            run: As it was looked at: what was decided of it holds only as long as it has made no step since.
+            run: As it was read: what was decided about it holds only as long as it has made no step since.
             to: The state to reach.
             function: Who makes it, for the history.
             event: Id of the event that caused it, for the history.
@@ -60,10 +60,10 @@ class Progress:
         return stands
 
     def reopen(self, run: Run, to: State, *, function: str, event: str, **facts: object) -> Run:
-        """Take up a settled run again, as `reach` does: its history is told, and its marker comes before the first effect.
+        """Take up a settled run again: publish what was not told of it, mark it active, then do as `reach` does.
 
         Args:
-            run: As it was looked at.
+            run: As it was read.
             to: The state to reach.
             function: Who makes it, for the history.
             event: Id of the event, or request, that caused it.
@@ -74,19 +74,19 @@ class Progress:
         return self.reach(run, to, function=function, event=event, reopened=len(run.history), **facts)
 
     def catch_up(self, run: Run) -> bool:
-        """Tell what the run's marker says has not been told; says whether there was anything."""
+        """Publish the steps that have not been told, by the run's marker; says whether there were any."""
         return self.tell(run, told=self.ledger.told(run))
 
     def tell(self, run: Run, *, told: int, is_marked: bool = False) -> bool:
-        """Publish the steps of a run's history from the one on that is numbered `told`; says whether there was any.
+        """Publish the steps of a run's history from index `told` on; says whether there were any.
 
-        Then the marker is ticked off, or removed where nothing more is owed. Safe to repeat.
+        Then they are ticked off in the marker, or it is removed where nothing more is owed. Safe to repeat.
 
         Args:
             run: As it stands.
             told: How many steps have been told.
-            is_marked: Whether its marker was written anew after its record. It is kept then: whoever heard of the run by
-                now may have noted there that it waits.
+            is_marked: Whether its marker was written anew after its record. It is then kept: whoever has heard of the
+                run since may have noted there that it waits.
         """
         told = max(told, run.reopened)  # what came before is told, and no longer stands in the record as it was then
         untold = run.history[told:]
@@ -99,7 +99,7 @@ class Progress:
         return bool(untold)
 
     def mention(self, notice: Event) -> bool:
-        """Publish what no run's history holds, once; says whether it was news."""
+        """Publish a notice, which no run's history holds, once; says whether it was news."""
         if self.ledger.is_said(notice.id):
             return False
         self.bus.publish(notice)

@@ -30,7 +30,7 @@ from dropforge.domain.tuning import POLICIES, Bounds, DeployPolicy, Tuning, prob
 Kind = TypeVar("Kind")
 _SHARE_OF_TIME = 0.7
 _LONGEST_KEPT = 10_000  # hours, more than a year
-_LONGEST_KEY = 40  # characters of what is no setting: the file may be another one than was meant
+_LONGEST_KEY = 40  # characters shown of an unknown key: the file may not be the one that was meant
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=30), timedelta(days=1)
 _MOST_ATTEMPTS = 10
 _SLACK = "https://slack.com/api/"
@@ -41,7 +41,7 @@ JOBS = "https://console.cloud.google.com/vertex-ai/locations/{}/pipelines/runs/"
 
 @dataclass(frozen=True, slots=True)
 class ServingMachines:
-    """What the operator lets a deployed model run on (Vertex recommends this one; it bills by the hour)."""
+    """What the operator lets a deployed model run on (Vertex recommends the default; it bills by the hour)."""
 
     machine_type: str = "a2-highgpu-1g"
     accelerator_type: str = "NVIDIA_TESLA_A100"
@@ -58,22 +58,22 @@ class Operator:
         allowed_retired: Base models that may be tuned although Vertex takes no new tuning of them any more.
         allowed_deploy: What a dataset's `tuning.yaml` may say of its deployment.
         limits: How large a dataset may be, where Vertex allows another size than the catalogue knows.
-        training: On what training runs.
-        serving: On what models are served.
-        service_account: As whom the pipeline job runs; empty for the project's default.
+        training: The machines that training runs on.
+        serving: The machines that models are served on.
+        service_account: The account that the pipeline job runs as; empty for the project's default.
         network: The VPC network of the job; empty for none.
         encryption_key: The CMEK key's resource name; empty for Google's own.
         plan: How fast training is, for estimates.
         prices: What machines cost, for estimates; none are built in.
         caps: How much may be spent.
-        attempts: How many attempts at a version are begun where each meets a quota inside the pipeline.
+        attempts: How many attempts at a version are begun if each meets a quota inside the pipeline.
         gate: How models are measured, and what counts as better.
         labels: Put on every job and endpoint, beside our own: for cost tracking.
         keep_previous_hours: How long a space that readers have left is kept for a rollback.
         predictions_a_minute: Requests for vectors that one process sends at most: its share of the project's quota.
         console_actions: Whether people can cancel, rerun, approve, roll back and retire in the console.
-        console_predictions: Whether people can try models in the console, which asks them for vectors; left out, only
-            where servers on this machine stand in for Google's services.
+        console_predictions: Whether people can try models in the console, which asks them for vectors; if left out,
+            only where servers on this machine stand in for Google's services.
         notifications: Which events people are told of, and where.
     """
 
@@ -129,16 +129,16 @@ class Settings:
         slack_url: The incoming webhook; a secret. Empty for none.
         slack_token: The bot's token; a secret. Empty for none; with one, the incoming webhook is not used.
         slack_api: The address of Slack's API.
-        webhook_url: Where events are sent besides; a secret, as it may hold one. Empty for nowhere.
-        webhook_secret: What they are signed with; one key, or while it is exchanged the new one and the old one.
+        webhook_url: Where events are also sent; a secret, as it may hold one. Empty for nowhere.
+        webhook_secret: What they are signed with: one key or, during a rotation, the new one and the old one.
         console_url: Where people find the console; empty for nowhere.
-        iap_audience: For whom Identity-Aware Proxy signs who comes to the console; empty where it does not stand before it.
+        iap_audience: The audience of what Identity-Aware Proxy signs for the console; empty where there is no proxy.
         settle_seconds: How long a folder must be quiet before it counts as complete.
-        incomplete_after_seconds: How long a folder may wait for missing files until somebody is told.
+        incomplete_after_seconds: How long a folder may wait for missing files before somebody is told.
         patience_seconds: How long a sweep leaves things to events; longer than any function may run.
-        function: The function that runs, as the functions framework tells it; empty where none does.
-        timeout_seconds: How long a function may run, as Cloud Run tells it.
-        give_up_seconds: How old an event may grow until what keeps failing is set aside.
+        function: The function that is running, as the functions framework says; empty where none is.
+        timeout_seconds: How long a function may run, as Cloud Run says.
+        give_up_seconds: How old an event that keeps failing may grow before it is set aside.
         operator: The operator's file.
     """
 
@@ -165,7 +165,7 @@ class Settings:
     @property
     def links(self) -> Links:
         """Where people can look."""
-        jobs = "" if self.has_stand_ins else JOBS.format(self.location)  # a stand-in's are not there
+        jobs = "" if self.has_stand_ins else JOBS.format(self.location)  # a stand-in's jobs are not there
         return Links(self.console_url, jobs, self.project)
 
     @property
@@ -191,12 +191,12 @@ class Settings:
 
     @property
     def working_time(self) -> timedelta:
-        """How long a worker may take one record after the other: the last of them must end in time, too."""
+        """How long a worker may go on beginning records: the last of them must end in time, too."""
         return timedelta(seconds=self.timeout_seconds) * _SHARE_OF_TIME
 
     @property
     def gives_up_after(self) -> timedelta:
-        """How old an event may grow until what keeps failing is set aside."""
+        """How old an event that keeps failing may grow before it is set aside."""
         return timedelta(seconds=self.give_up_seconds)
 
     @property
@@ -243,7 +243,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
 
 
 def operator(environment: Mapping[str, str] | None = None) -> Operator:
-    """Read the operator's file; without one everything is as it comes.
+    """Read the operator's file; without one, the defaults hold.
 
     Raises:
         Misconfigured: It cannot be used.
@@ -253,7 +253,7 @@ def operator(environment: Mapping[str, str] | None = None) -> Operator:
 
 
 def _address(env: Mapping[str, str], name: str, *, default: str = "") -> str:
-    """An address that is a secret, or is sent one: it is checked, and never shown."""
+    """An address that is a secret, or that a secret is sent to: it is checked, and never shown."""
     address = env.get(name, "") or default
     try:
         parts = urlsplit(address)
@@ -269,7 +269,7 @@ def _address(env: Mapping[str, str], name: str, *, default: str = "") -> str:
 
 
 def _token(token: str) -> str:
-    """Slack's tokens of bots begin so: https://docs.slack.dev/authentication/tokens."""
+    """The bot's token, checked to begin as Slack's bot tokens do: https://docs.slack.dev/authentication/tokens."""
     if token and not (token.startswith("xoxb-") and token.isascii() and token.isprintable() and " " not in token):
         raise Misconfigured("DROPFORGE_SLACK_TOKEN is not a bot token: copy the one that begins with xoxb-")
     return token
@@ -322,7 +322,7 @@ def _operator(path: str) -> Operator:
 
 
 def _problems(operator: Operator) -> Iterator[str]:
-    """What cannot be meant, or contradicts another part of the file."""
+    """What is wrong with the values: what cannot be meant, or contradicts another part of the file."""
     yield from problems_of(operator.tuning, operator.catalogue)
     known = operator.catalogue.base_models
     for model in sorted(operator.allowed_retired - known.keys()):
@@ -363,7 +363,7 @@ def _converted(written: object, kind: type[Kind], where: str) -> Kind:
 
 
 def _refuse_unknown(written: Mapping[str, Any], kind: Any) -> None:  # noqa: ANN401 - a dataclass
-    """A key that means nothing is a typing error, and would be silently without effect."""
+    """Refuse a key that is no setting: it is a typing error, and would silently have no effect."""
     known: dict[str, Any] = {field.name: field.default_factory for field in fields(kind)}
     for key, value in written.items():
         if key not in known:

@@ -1,9 +1,9 @@
-"""JSON to and from events, records and documents of ours.
+"""JSON to and from our events, records and documents.
 
 Only lines of datasets are read elsewhere: where they are checked (`domain/validator`) and used (`domain/content`).
 
-Incoming are Google's own events (binary CloudEvents as Eventarc delivers them): an object was finalized, a Pub/Sub
-message was published. Inside the latter, ours: CloudEvents 1.0 in the Pub/Sub protocol binding, binary content mode
+Incoming events are Google's own (binary CloudEvents as Eventarc delivers them): an object was finalized, a Pub/Sub
+message was published. The latter carries ours: CloudEvents 1.0 in the Pub/Sub protocol binding, binary content mode
 (attributes `ce-id`, `ce-type`, ...; the data is the JSON of the event).
 """
 
@@ -33,14 +33,14 @@ FINALIZED = "google.cloud.storage.object.v1.finalized"
 
 _TYPES: Mapping[str, type[Event]] = {event.TYPE: event for event in EVERY_TYPE}
 _TICK = "schedule"  # an attribute of our scheduler's messages
-_HINTS = frozenset({_TICK, "logging.googleapis.com/timestamp"})  # the latter is one of every message of a log sink
+_HINTS = frozenset({_TICK, "logging.googleapis.com/timestamp"})  # every message of a log sink has the latter
 _ENVELOPE = frozenset({"id", "time"})
 _encoder = msgspec.json.Encoder(order="deterministic")
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectFinalized:
-    """An object has new bytes. Its identity is bucket, name and generation: one write can be told in many messages."""
+    """An object has new bytes. Its identity is bucket, name and generation: several messages can announce one write."""
 
     bucket: str
     name: str
@@ -48,7 +48,7 @@ class ObjectFinalized:
 
     @property
     def id(self) -> str:
-        """What a history names as the cause."""
+        """What a run's history names as the cause."""
         return f"{self.name}#{self.generation}"
 
 
@@ -64,7 +64,7 @@ def object_finalized(event: CloudEvent) -> ObjectFinalized:
     """Read a storage event.
 
     Raises:
-        Unreadable: It is none.
+        Unreadable: It is not a storage event.
     """
     try:
         data = event.data
@@ -77,7 +77,7 @@ def domain_event(event: CloudEvent) -> Event:
     """Read one of our own events out of a Pub/Sub message that a function is given.
 
     Raises:
-        Unreadable: It is none, or of a type that this version does not know.
+        Unreadable: It is not one of ours, or of a type that this version does not know.
     """
     return read_message(*_message(event))
 
@@ -86,7 +86,7 @@ def read_message(data: bytes, attributes: Mapping[str, str]) -> Event:
     """Read one of our own events out of a Pub/Sub message, as a subscriber gets it.
 
     Raises:
-        Unreadable: It is none, or of a type that this version does not know.
+        Unreadable: It is not one of ours, or of a type that this version does not know.
     """
     kind = attributes.get("ce-type", "")
     known = _TYPES.get(kind)
@@ -102,11 +102,11 @@ def read_message(data: bytes, attributes: Mapping[str, str]) -> Event:
 
 @dataclass(frozen=True, slots=True)
 class JobEnded:
-    """The service's log says that a pipeline job has ended. It is a hint: the job is asked itself.
+    """The service's log says that a pipeline job has ended. It is a hint: the job itself is then looked at.
 
     Attributes:
-        job: The job's id, as the log has it; nothing is done with it but to look for a run of this name.
-        id: The message's.
+        job: The job's id, as the log has it; used only to look for a run of this name.
+        id: The message's id.
     """
 
     job: str
@@ -142,7 +142,7 @@ def tick(event: CloudEvent) -> Tick:
     """Read a scheduler's message.
 
     Raises:
-        Unreadable: It is none.
+        Unreadable: It is not a Pub/Sub message.
     """
     _, attributes = _message(event)
     schedule = attributes.get(_TICK, "unnamed")
@@ -163,7 +163,7 @@ def _message(event: CloudEvent) -> tuple[bytes, Mapping[str, str]]:
         message = event.data["message"]
         attributes = message.get("attributes") or {}
         if not isinstance(attributes, dict):
-            raise TypeError("attributes are no mapping")  # noqa: TRY301 - sorted with the rest
+            raise TypeError("attributes are no mapping")  # noqa: TRY301 - translated with the rest
         return base64.b64decode(message.get("data") or "", validate=True), attributes
     except (AttributeError, KeyError, TypeError, binascii.Error) as error:
         raise Unreadable(f"not a Pub/Sub message: {_reason(error)}") from error
@@ -174,7 +174,7 @@ def _reason(error: Exception) -> str:
 
 
 def structured(event: Event, project: str, *, text: str) -> bytes:
-    """An event of a project as a CloudEvent in structured mode, one JSON document; `text`, an extension, tells people of it."""
+    """An event of a project as a CloudEvent in structured mode, one JSON text; `text`, an extension, is for people."""
     envelope = {
         "specversion": "1.0",
         "id": event.id,
@@ -300,7 +300,7 @@ def report(report: Report) -> bytes:
         "rows": report.rows,
         "held_out": report.held_out,
     }
-    text = json.dumps(shape, ensure_ascii=False, separators=(",", ":"))  # a file's name may hold what is no UTF-8
+    text = json.dumps(shape, ensure_ascii=False, separators=(",", ":"))  # a file's name may not be valid UTF-8
     text = COMMAND.sub(r"\\u0023", text)
     return _printable(text).encode()
 

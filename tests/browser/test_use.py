@@ -127,7 +127,7 @@ class TestActions:
         page.goto("http://elsewhere.test/")
         with page.expect_response(f"{scene.url}/runs/{run}/cancel") as answered:
             page.get_by_role("button").click()
-        page.get_by_text("This was not asked for on a page of the console").wait_for()
+        page.get_by_text("This request did not come from a page of the console").wait_for()
         page.close()
         assert answered.value.status == 403
         assert scene.standing(run).stop is None

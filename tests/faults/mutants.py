@@ -403,7 +403,7 @@ MUTANTS = (
         (
             Replacement(
                 "workers.watch",
-                "    if owed.state is State.VALIDATED and owed.touched < late:\n        return True\n",
+                "    if owed.state in _WITHOUT_JOB and owed.touched < late:\n        return True\n",
                 "",
             ),
         ),

@@ -43,7 +43,7 @@ def test_a_bucket_is_told_the_same_as_a_folder(check, tmp_path):
 
 
 def test_what_cannot_be_checked_is_told(check):
-    assert check("gs://other/topics") == (2, "", "dropforge: there is no bucket other: see that its name is right\n")
+    assert check("gs://other/topics") == (2, "", "dropforge: there is no bucket other: check its name\n")
     status, _, err = check("gs://drop")
     assert status == 2
     assert err.endswith("name the folder that corpus.jsonl lies in; gs://drop/datasets/topics has one\n")

@@ -41,7 +41,7 @@ def broken() -> Report:
     for number, name in ((6, "D4"), (1207, "doc55")):
         what = f'"{name}" is no _id in corpus.jsonl' + ('; did you mean "d4"?' if name == "D4" else "")
         add("labels-unknown-document", "training_label.tsv", number, what, source=f"q4\t{name}\t2")
-    what = 'the score is "0.5", not a whole number from 0'
+    what = 'the score is "0.5", not a whole number from 0 up'
     add("labels-score", "test_label.tsv", 21, what, column=9, source="q19\td19\t0.5")
     what = '"batchsize" is no setting; did you mean batch_size?'
     hint = "Use one of base_model, task_type, batch_size, train_steps, output_dimensionality, deploy."

@@ -82,7 +82,7 @@ def test_a_clean_folder_is_accepted(clean):
 
 def test_a_broken_folder_is_rejected(broken):
     out, err = check(broken, status=1)
-    assert 'error[labels-score]: the score is "0.5", not a whole number from 0\n  --> test_label.tsv:3:' in out
+    assert 'error[labels-score]: the score is "0.5", not a whole number from 0 up\n  --> test_label.tsv:3:' in out
     assert out.splitlines()[-1].startswith("rejected: 3 errors in 4 files, 100 records and 80 labels, 0.")
     assert f"dropforge check {broken} --fix NEW_FOLDER" in out
     assert err == ""
@@ -135,7 +135,7 @@ def test_the_folder_one_stands_in_can_be_checked(clean, monkeypatch):
 
 
 def test_what_is_no_folder_is_told(tmp_path, clean):
-    assert refused(tmp_path / "nope") == f"there is no folder {tmp_path}/nope: see that its name is right"
+    assert refused(tmp_path / "nope") == f"there is no folder {tmp_path}/nope: check its name"
     file = clean / "corpus.jsonl"
     assert refused(file) == f"{file} is no folder: name the one that the file lies in"
     assert refused("s3://bucket/topics") == (
@@ -216,7 +216,7 @@ def test_a_file_of_the_operators_that_cannot_be_used_is_named(clean, monkeypatch
 
 
 def test_a_name_that_a_terminal_would_obey_is_escaped(tmp_path):
-    assert refused(tmp_path / "\x1b[2J") == rf"there is no folder {tmp_path}/\x1b[2J: see that its name is right"
+    assert refused(tmp_path / "\x1b[2J") == rf"there is no folder {tmp_path}/\x1b[2J: check its name"
 
 
 # In a bucket
@@ -264,7 +264,7 @@ def test_a_bucket_must_be_named():
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
-        (Missing("404 GET ..."), "there is no bucket other: see that its name is right"),
+        (Missing("404 GET ..."), "there is no bucket other: check its name"),
         (
             Misconfigured("connecting: no credentials. See more."),
             "connecting: no credentials; `gcloud auth application-default login` signs you in, and reading takes the role Storage Object Viewer",
@@ -292,9 +292,7 @@ def test_a_corrected_copy_is_written_and_checked(broken, tmp_path):
     out, _ = check(broken, "--fix", tmp_path / "copy", status=1)
     assert "error[bytes-line-ends]" not in out
     assert "error[labels-score]" in out
-    told = (
-        f"{tmp_path}/copy is a copy of {broken}, where these are different:\n- test_label.tsv: CR LF made LF: line 3\n"
-    )
+    told = f"{tmp_path}/copy is a copy of {broken}, with these changes:\n- test_label.tsv: CR LF made LF: line 3\n"
     assert f"\n\n{told}\nrejected: 2 errors in 4 files" in out
     assert b"\r" not in (tmp_path / "copy" / "test_label.tsv").read_bytes()
 
@@ -303,7 +301,7 @@ def test_a_copy_in_which_all_is_mended_is_accepted(tmp_path):
     files = {name: data.replace(b"\n", b"\r\n") for name, data in dataset().items()}
     out, err = check(write(tmp_path / "crlf", files), "--fix", tmp_path / "copy", "--format", "json")
     assert json.loads(out)["verdict"] == "accepted"
-    assert err.splitlines()[0].endswith("/copy is a copy of " + str(tmp_path / "crlf") + ", where these are different:")
+    assert err.splitlines()[0].endswith("/copy is a copy of " + str(tmp_path / "crlf") + ", with these changes:")
     assert len(err.splitlines()) == 5
 
 
@@ -336,7 +334,7 @@ def test_a_bucket_is_not_mended(tmp_path, clean):
 
 def test_a_code_is_explained():
     out, _ = check("--explain", "labels-score")
-    assert out.startswith("error[labels-score]: A score that is no whole number from 0\n")
+    assert out.startswith("error[labels-score]: A score that is not a whole number from 0 up\n")
     assert "  q1⇥d1⇥0.5\n" in out
 
 

@@ -235,6 +235,7 @@ class TestCommand:
         assert "deploy_model/4712" in [letter.name for letter in kept(world)]
 
     @pytest.mark.usefixtures("letters")
-    def test_none_is_touched_where_none_is_named(self, world):
-        assert "name the dead letters" in self.said("retry", code=2)
+    @pytest.mark.parametrize("command", ["retry", "discard"])
+    def test_none_is_touched_where_none_is_named(self, world, command):
+        assert "name the dead letters" in self.said(command, code=2)
         assert len(kept(world)) == 2

@@ -109,7 +109,7 @@ def test_machines_that_vertex_refuses_are_told():
     [
         (date(2026, 6, 1), State.OK, "until 2027-03-01"),
         (date(2027, 1, 20), State.OK, "retires on 2027-04-01"),
-        (date(2027, 3, 1), State.WRONG, "takes no new tuning since"),
+        (date(2027, 3, 1), State.WRONG, "has taken no new tuning since"),
         (date(2027, 4, 1), State.WRONG, "was retired"),
     ],
 )
@@ -322,7 +322,7 @@ def test_workers_leave_a_trace_of_their_ticks(world):
     world.clock.advance(100)
     found = ticked(world)
     assert {each.state for each in found.values()} == {State.OK}
-    assert found["sweep"].says == "its last tick was done 1 min ago"
+    assert found["sweep"].says == "its last tick finished 1 min ago"
 
 
 def test_a_tick_that_cannot_be_noted_was_taken_all_the_same(world):

@@ -251,7 +251,11 @@ def test_a_key_is_in_use_or_told_of(cloud, answer, state, says):
 
 @pytest.mark.parametrize(
     ("key", "says"),
-    [("k", "has the form"), (KEY.replace("us-central1", "europe-west4"), "lies in europe-west4"), (f"{KEY}/v", "form")],
+    [
+        ("k", "must have the form"),
+        (KEY.replace("us-central1", "europe-west4"), "lies in europe-west4"),
+        (f"{KEY}/v", "form"),
+    ],
 )
 def test_a_key_that_cannot_be_is_told_of_without_asking(cloud, key, says):
     _, project = cloud

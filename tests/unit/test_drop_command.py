@@ -124,7 +124,7 @@ class TestDrop:
     def test_names_of_files_do_not_reach_the_terminal(self, cloud, topics):
         (topics / "a\x1b[2J\nb").write_bytes(b"x")
         out, _ = said("drop", topics)
-        assert "left out: a\\x1b[2J\\nb (no file of a dataset)" in out
+        assert "left out: a\\x1b[2J\\nb (not part of a dataset)" in out
 
 
 @pytest.mark.usefixtures("cloud")
@@ -175,7 +175,7 @@ class TestRefusals:
         ("error", "said"),
         [
             (NotPermitted("403"), "the role Storage Object User on gs://drop"),
-            (Missing("404"), "there is no bucket drop: see that DROPFORGE_DROP_BUCKET is its name"),
+            (Missing("404"), "there is no bucket drop: check DROPFORGE_DROP_BUCKET, which names it"),
             (Unavailable("no network"), "no network; what is uploaded stays: call this again to go on"),
         ],
     )
@@ -254,7 +254,7 @@ class TestWait:
         cloud.interrupted = True
         sentence = refused("drop", topics, "--wait", status=130)
         run = cloud.only_run()
-        assert sentence == f"following has stopped, and nothing else: `dropforge watch {run.id}` takes it up again"
+        assert sentence == f"only the following has stopped: `dropforge watch {run.id}` takes it up again"
         assert run.stop is None
 
 

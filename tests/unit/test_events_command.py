@@ -192,7 +192,7 @@ class TestReplay:
 
     def test_what_there_is_is_told_where_nothing_fits(self, world, deployed, capsys, monkeypatch):
         error = failed(capsys, monkeypatch, "events", "replay", deployed.id, "--topic", "dataset-rejected")
-        assert error.startswith(f"dropforge: nothing of run {deployed.id} is to be published again: it has told ")
+        assert error.startswith(f"dropforge: run {deployed.id} has no such event to publish again: it has published ")
         assert f"{deployed.id}/succeeded on job-complete" in error
 
     def test_what_a_run_told_before_it_was_taken_up_again_is_not_made_up(self, world, deployed):
@@ -200,7 +200,7 @@ class TestReplay:
         world.ledger.change(deployed.id, lambda run: replace(run, reopened=5))
         world.bus.published.clear()
         answer = asked("replay", deployed.id, "--state", "validated", "--yes")
-        assert "no longer stands in its record" in answer.stderr
+        assert "cannot be made anew from its record" in answer.stderr
         said("replay", deployed.id, "--yes")
         assert [event.state for event in world.bus.published] == [State.DEPLOYED]
 

@@ -185,10 +185,7 @@ def test_a_folder_in_a_bucket_is_planned_as_one_here(folder, monkeypatch):
 
 
 def test_a_folder_that_is_none_is_one_sentence(tmp_path):
-    assert (
-        plan(tmp_path / "nope", status=2)
-        == f"dropforge: there is no folder {tmp_path}/nope: see that its name is right\n"
-    )
+    assert plan(tmp_path / "nope", status=2) == f"dropforge: there is no folder {tmp_path}/nope: check its name\n"
 
 
 def test_a_mistake_in_the_operators_file_is_one_sentence(folder, configured):

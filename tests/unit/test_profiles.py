@@ -79,7 +79,7 @@ def test_a_check_reads_the_operators_file_of_the_default_and_says_which(environm
     assert environment["DROPFORGE_CONFIG"] == str(file.parent / "production.yaml")
     assert "DROPFORGE_STATE_BUCKET" not in environment
     said = capsys.readouterr().err
-    assert said == f"dropforge: by {file.parent}/production.yaml, the operator's file of your profile production\n"
+    assert said == f"dropforge: using {file.parent}/production.yaml, the operator's file of your profile production\n"
     place.configure()
     assert capsys.readouterr().err == ""
 

@@ -44,7 +44,7 @@ def test_what_the_dataset_says_is_laid_over_the_defaults():
         (b"batch_size: !foo 1", "tuning-bad-value", 1, '"1"'),
         (b'batch_size: !!int ""', "tuning-bad-value", 1, '""'),
         (b"batch_size: !!bool maybe", "tuning-bad-value", 1, "maybe"),
-        (b"batch_size: 5\nbatch_size: 6", "tuning-duplicate-key", 2, "stands on line 1 already"),
+        (b"batch_size: 5\nbatch_size: 6", "tuning-duplicate-key", 2, "is already on line 1"),
         (b"- a\n- b\n", "tuning-not-a-mapping", 1, "not a mapping"),
         (b"a: b: c", "tuning-not-yaml", 1, "not YAML"),
         (b"[" * 20_000, "tuning-not-yaml", 0, "nested too deeply"),
@@ -79,7 +79,7 @@ def test_a_policy_that_the_operator_does_not_allow_is_a_finding():
     [finding] = report.findings
     assert (finding.code, finding.line, report.verdict) == ("tuning-deploy-not-allowed", 2, "rejected")
     assert finding.message == "deploy is always, which the operator does not allow"
-    assert finding.hint == "Use one of unless_worse, manual, or leave the line out for unless_worse."
+    assert finding.hint == "Use one of unless_worse, manual, or leave the line out to get unless_worse."
     assert tuning.deploy == "unless_worse"
     assert resolved(b"deploy: manual", bounds)[0].deploy == "manual"
 
@@ -102,7 +102,7 @@ def test_a_model_near_its_end_is_a_warning(text, line, hint):
 
 
 def test_a_model_is_not_tuned_in_its_last_month_unless_the_operator_allows_it():
-    first_day, told = date(2027, 3, 1), "takes no new tuning since 2027-03-01, and will be retired on 2027-04-01"
+    first_day, told = date(2027, 3, 1), "has taken no new tuning since 2027-03-01, and will be retired on 2027-04-01"
     [finding] = resolved(b"base_model: text-embedding-004", today=first_day)[1].findings
     assert (finding.code, finding.line, finding.hint) == ("tuning-closed-model", 1, "Tune text-embedding-005 instead.")
     assert told in finding.message

@@ -1,4 +1,4 @@
-"""`dropforge local`: run Dropforge whole on this machine."""
+"""`dropforge local`: run all of Dropforge on this machine."""
 
 import os
 import shlex
@@ -29,7 +29,7 @@ from dropforge_local.stack.ports import DEFAULT_BASE
 from dropforge_local.stack.record import Record, State
 
 app = typer.Typer(
-    help="Run Dropforge whole on this machine: every function, against local servers. For trying and testing only.",
+    help="Run all of Dropforge on this machine: every function, against local servers. For trying and testing only.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
@@ -121,7 +121,7 @@ def _tell_what_happens(stack: Record) -> None:
     except BrokenPipeError:  # the stack goes on
         read_no_further()
     except DropforgeError as error:
-        typer.echo(f"What happens is told here no more ({error}); `dropforge events tail` tells it.", err=True)
+        typer.echo(f"What happens is no longer shown here ({error}); `dropforge events tail` shows it.", err=True)
 
 
 @app.command(epilog="Example: `dropforge local demo`")

@@ -39,7 +39,7 @@ def retire(left: Left, *, aliases: Aliases, host: ModelHost, progress: Progress,
         progress.catch_up(run)
         return done("it is retired, which had not been told", run.id)
     if run.state is State.DEPLOYING:
-        return ignored("it is about to be opened", run.id)
+        return ignored("readers are about to be pointed to it", run.id)
     if run.state is not State.DEPLOYED:
         aliases.keep(left)
         return ignored(f"the run is {run.state}", run.id)
@@ -86,8 +86,8 @@ def leave(run_id: str, request: Request, *, even_current: bool, aliases: Aliases
     current = aliases.of(run.dataset)
     if current and current.run == run.id and not even_current:
         raise NotAllowed(
-            f"readers of {run.dataset} are pointed to {run.id}: `dropforge rollback {run.dataset}` points them to the space "
-            "before; `--even-current` retires it all the same, and points them nowhere"
+            f"readers of {run.dataset} are pointed to {run.id}: `dropforge rollback {run.dataset}` points them to the "
+            "previous space; `--even-current` retires it all the same, and points them nowhere"
         )
     aliases.leave(run.id, request)
     if even_current:

@@ -27,11 +27,11 @@ class Directory:
         self._checksums: dict[tuple[str, int, int], str] = {}
 
     def list(self, prefix: str) -> Iterator[StoredFile]:
-        """See `Reader.list`; links are followed, what is no file is left out. Checksums are there when a manifest is.
+        """See `Reader.list`; links are followed, what is no file is left out. Checksums are only there with a manifest.
 
         Raises:
             Missing: There is no such folder.
-            Unavailable: It cannot be read, or what has the name of a dataset's file is none.
+            Unavailable: It cannot be read, or something that is not a file has the name of a dataset's file.
         """
         with translated(self._path):
             names = sorted(path.name for path in self._path.iterdir() if path.name.startswith(prefix))
@@ -86,7 +86,7 @@ def open_exactly(path: Path, generation: int) -> BinaryIO:
     """Open a file that has not been written to since.
 
     Raises:
-        Missing: It has been, or is not there any more.
+        Missing: It has been written to, or is gone.
         Unavailable: It cannot be read.
     """
     with translated(path):

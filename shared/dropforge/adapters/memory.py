@@ -1,4 +1,4 @@
-"""Every port in memory: strict, deterministic, time only when told.
+"""Every port in memory: strict, deterministic, and time moves only when told.
 
 They keep the same promises as the adapters over Google's libraries (one contract test class runs over both), and show
 what happened: tests read `bus.published`, `notifier.told`, `tuner.jobs`.
@@ -26,7 +26,7 @@ from dropforge.domain.jobs import DATASET_LABEL, ENDED, MANAGED, RUN_LABEL, JobS
 from dropforge.domain.message import Message
 from dropforge.ports import NEW, Endpoint, Operation
 
-_TOPICS = 20  # of which the texts of this world tell
+_TOPICS = 20  # that the texts of this world are about
 BASE_KNOWS, TRAINED = 30, 40  # numbers
 START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 
@@ -236,7 +236,7 @@ class MemoryHost:
         deployments: How many were begun.
         fails: What every deployment ends with, if anything.
         wrong: Whether tuned models give the same vector for every text.
-        overfits: Whether tuned models are right about the queries that they were trained on alone.
+        overfits: Whether tuned models are right only about the queries that they were trained on.
         clock: Says when an endpoint is made.
     """
 
@@ -331,7 +331,7 @@ class MemoryHost:
 
 
 def embedded(text: Text, *, knows: int | None) -> list[float]:
-    """A vector of three numbers, with which `query 47` and `document 7` are alike, and `document 8` is a little further.
+    """A vector of three numbers, by which `query 47` and `document 7` are alike, and `document 8` is a little further.
 
     Args:
         text: Texts whose last numbers differ by multiples of twenty are about the same thing.
@@ -347,7 +347,7 @@ def embedded(text: Text, *, knows: int | None) -> list[float]:
 def embedded_by_base(
     base_model: str, texts: Sequence[Text], task_type: str, dimensions: int | None, *, knows: int = BASE_KNOWS
 ) -> list[list[float]]:
-    """What a base model makes of texts, which knows less than a tuned one; see `ModelHost.embed_by_base`, and `embedded`."""
+    """The vectors by a base model, which knows less than a tuned one; see `ModelHost.embed_by_base`, and `embedded`."""
     if base_model not in CATALOGUE.base_models or not task_type:
         raise Refused(f"there is no base model {base_model} for {task_type or 'no task'}")
     padding = [0.0] * max((dimensions or 3) - 3, 0)

@@ -1,7 +1,7 @@
 """Inspects large local files on several cores: each process reads a span of the file by itself.
 
-Processes are forked, so that they begin at once and share the secret that keys their hashes; therefore Linux only. What
-comes back of a span is a few numbers a line.
+Processes are forked, so that they begin at once and share the secret that keys their hashes; therefore Linux only. For
+each line of a span, a few numbers come back.
 """
 
 import multiprocessing
@@ -44,7 +44,7 @@ def processes() -> Iterator[Inspection]:
 
 
 def _follow_the_parent() -> None:
-    """Leave it to the parent what an interrupt means, and end when it does, however it does."""
+    """Leave interrupts to the parent, and end when the parent does, however it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
 
@@ -79,7 +79,7 @@ class _File:
 
 
 def _inspected(pool: Executor, ahead: int, inspect: Inspect[Kind], name: str, stream: BinaryIO) -> Iterator[Kind]:
-    """What a file's blocks hold, in their order; so many spans are given out ahead of what is taken in."""
+    """What a file's blocks hold, in their order; `ahead` spans are given out before what they hold is taken in."""
     file = _File(Path(stream.name), os.fstat(stream.fileno()).st_mtime_ns)
     pending = deque[Future[list[Kind]]]()
     try:

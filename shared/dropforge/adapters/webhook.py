@@ -1,7 +1,7 @@
-"""Events to a program of somebody else's, as the specification Standard Webhooks has it (version 1.0.0).
+"""Events to somebody else's program, by the Standard Webhooks specification (version 1.0.0).
 
 The body is the CloudEvent. `webhook-signature` is, for each key, `v1,` and the base64 of the HMAC-SHA256 of
-`ID.TIMESTAMP.BODY`; the timestamp is the attempt's, so that a receiver can refuse what is too old to be meant.
+`ID.TIMESTAMP.BODY`; the timestamp is the attempt's, so that a receiver can refuse an old one that is replayed.
 """
 
 import base64
@@ -16,13 +16,13 @@ from dropforge.domain.event import Event
 from dropforge.domain.text import as_name
 from dropforge.ports import Clock
 
-_TIMEOUT = (5, 15)  # seconds to connect, and to hear of it
+_TIMEOUT = (5, 15)  # seconds to connect, and to be answered
 _LATER = frozenset({408, 425, 429})
 _UNREADABLE = frozenset({400, 413, 415, 422})
 
 
 class SignedWebhook:
-    """Posts to one address, which it never shows, and follows it nowhere else."""
+    """Posts to one address, which it never shows; it follows no redirect."""
 
     def __init__(self, address: str, keys: Sequence[bytes], project: str, clock: Clock) -> None:
         self._address = address
@@ -41,7 +41,7 @@ class SignedWebhook:
             ) as answer:
                 status = answer.status_code
         except (OSError, ValueError) as error:
-            # The address may hold a secret, and errors of this kind name it: none of it goes on.
+            # The address may hold a secret, and errors of this kind name it: none of it is passed on.
             raise Unavailable(f"the webhook did not answer: {type(error).__name__}") from None
         if not 200 <= status < 300:
             raise _error(status, event)
@@ -53,7 +53,7 @@ def webhook_id(event: str) -> str:
 
 
 def headers_of(name: str, seconds: int, body: bytes, keys: Sequence[bytes]) -> dict[str, str]:
-    """What says which webhook this is, when it was sent, in seconds since 1970, and who sent it: one signature a key."""
+    """The headers: which webhook it is, when it was sent, in seconds since 1970, and by whom, one signature a key."""
     content = f"{name}.{seconds}.".encode() + body
     signatures = (base64.b64encode(hmac.digest(key, content, "sha256")).decode() for key in keys)
     return {
@@ -64,7 +64,7 @@ def headers_of(name: str, seconds: int, body: bytes, keys: Sequence[bytes]) -> d
 
 
 def _error(status: int, event: Event) -> Exception:
-    """What an answer other than yes means; what the receiver says besides is not read."""
+    """The error for a status that is no success; the answer's body is not read."""
     if status >= 500 or status in _LATER:
         return Unavailable(f"the webhook answered {status}")
     if status in _UNREADABLE:

@@ -43,10 +43,11 @@ def add_to(app: typer.Typer) -> None:
 def cancel(
     run: RunArgument, *, reason: Reason = "", waits: Wait = True, timeout: Timeout = None, as_json: AsJson = False
 ) -> None:
-    """End a run wherever it stands, and stay until nothing of it bills any more.
+    """End a run wherever it stands, and wait until it costs nothing more.
 
-    Exit status: 0 cancelled, or its model withheld, or with --no-wait asked for; 1 it ended otherwise, before it could be
-    cancelled; 2 it could not be asked for or followed (standard error says why); 3 timed out.
+    Exit status: 0 cancelled, or its model withheld, or, with --no-wait, cancellation asked for; 1 it ended otherwise,
+    before it could be cancelled; 2 cancellation could not be asked for, or the run not followed (standard error says why);
+    3 timed out.
     """
     need_to_wait(timeout, waits=waits)
     ports = connect()
@@ -68,7 +69,7 @@ def rerun(
 ) -> None:
     """Tune a run's version once more, as a new attempt with the same bytes. It costs what a tuning costs.
 
-    Exit status: 0 begun, and with --wait deployed, or kept as the dataset's policy has it (`manual`, `never`); 1 with
+    Exit status: 0 begun, and with --wait deployed, or kept as the dataset's policy says (`manual`, `never`); 1 with
     --wait: it ended otherwise; 2 not begun, or not followed (standard error says why); 3 timed out.
     """
     need_to_wait(timeout, waits=waits)
@@ -122,7 +123,10 @@ def retire(
     run: RunArgument,
     *,
     even_current: Annotated[
-        bool, typer.Option("--even-current", help="Even if readers are pointed to it; they are then pointed nowhere.")
+        bool,
+        typer.Option(
+            "--even-current", help="Retire it even if readers are pointed to it; they are then pointed nowhere."
+        ),
     ] = False,
     reason: Reason = "",
     timeout: Annotated[

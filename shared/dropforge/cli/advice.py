@@ -11,11 +11,11 @@ _REQUEST = re.compile(r"\b(?:DELETE|GET|PATCH|POST|PUT) https?://\S+: ")
 _DOCTOR = "`dropforge doctor` tells more"
 # The first that fits: some are subclasses of others.
 _STEPS: Mapping[type[DropforgeError], str] = {
-    NotPermitted: "ask the project's owner; `dropforge doctor` names the role that it takes",
+    NotPermitted: "ask the project's owner; `dropforge doctor` names the role that you need",
     Misconfigured: "`gcloud auth application-default login` signs you in",
-    Missing: f"see that the project and its buckets are named right; {_DOCTOR}",
+    Missing: f"check the names of the project and its buckets; {_DOCTOR}",
     Exhausted: "try again in a minute",
-    Unavailable: f"see that this machine reaches it, and try again; {_DOCTOR}",
+    Unavailable: f"check that this machine can reach it, and try again; {_DOCTOR}",
 }
 
 

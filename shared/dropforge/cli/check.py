@@ -80,7 +80,7 @@ def check(
     """Check a dataset folder as the cloud will when it is dropped: each fault by file and line, and what to do.
 
     Exit status: 0 accepted (there may be warnings), 1 rejected, 2 not checked (standard error says why).
-    With --fix it is the copy's: 1 when something is left for you to decide.
+    With --fix, it is the copy's exit status: 1 when something is left for you to decide.
     """
     if as_json:
         form = Format.JSON
@@ -126,7 +126,7 @@ def _mended(folder: str, into: str) -> list[str]:
     if not changes:
         return [f"{copy}, the same to the byte: nothing in it can be mended without you."]
     # With a dash, no name of a file comes to begin a line, where a CI runner might obey it.
-    return [f"{copy}, where these are different:", *(f"- {harmless(str(change))}" for change in changes)]
+    return [f"{copy}, with these changes:", *(f"- {harmless(str(change))}" for change in changes)]
 
 
 def _advice(report: Report, folder: str) -> list[str]:

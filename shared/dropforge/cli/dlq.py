@@ -75,7 +75,7 @@ def show_all(*, as_json: AsJson = False) -> None:
         table.add_row(*map(escape, (letter.name, letter.time[:19], letter.error, printable(letter.reason))))
     console().print(table)
     typer.echo(
-        "\n`dropforge dlq show LETTER` tells more; once the cause is mended: `dropforge dlq retry LETTER` or `--all`."
+        "\n`dropforge dlq show LETTER` tells more; once the cause is fixed: `dropforge dlq retry LETTER` or `--all`."
     )
 
 
@@ -84,7 +84,7 @@ def show(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Show a dead letter whole."""
+    """Show a dead letter in full."""
     with _found(connect()) as found:
         [letter] = [each.letter for each in _named(found, [name])]
     if as_json:
@@ -116,13 +116,14 @@ def retry_some(
 ) -> None:
     """Publish dead letters again, to every subscriber; one that has handled an event before skips it.
 
-    A lost tick, or an object's event, is only taken away: the next sweep does what it was to do.
+    A lost tick, or an object's event, is only removed: the next sweep does what it should have done.
 
-    In JSON: a list of `name` and `event`, the id of what was published; empty where it was only taken away.
+    In JSON: a list of `name` and `event`, the id of what was published; empty where it was only removed.
 
     Exit status: 0 all were retried; 1 some cannot be (standard error says which, and why); 2 it could not be done.
     """
-    _need_some(names, everything=everything)
+    if bool(names) == everything:
+        raise typer.BadParameter("name the dead letters, or give --all instead")
     made = connect()
     with _found(made) as found:
         failed = 0
@@ -137,7 +138,9 @@ def retry_some(
                 )
             else:
                 retried.append({"name": each.letter.name, "event": event.id if event else ""})
-                done = f"published {event.id} again" if event else "taken away: the next sweep does what it was to do"
+                done = (
+                    f"published {event.id} again" if event else "removed: the next sweep does what it should have done"
+                )
                 if not as_json:
                     typer.echo(f"{each.letter.name}: {printable(done)}")
     if as_json:
@@ -158,21 +161,17 @@ def discard(
 
     In JSON: a list of their names.
     """
-    _need_some(names, everything=False)
+    if not names:
+        raise typer.BadParameter("name the dead letters, as `dropforge dlq list` shows them")
     made = connect()
     with _found(made) as found:
-        wanted = _named(found, names or [])
+        wanted = _named(found, names)
         for each in wanted:
             take_away(each.letter, each.lying, request(reason, made), made.state)
             if not as_json:
                 typer.echo(f"{each.letter.name}: removed")
     if as_json:
         typer.echo(wire.as_text([each.letter.name for each in wanted]))
-
-
-def _need_some(names: list[str] | None, *, everything: bool) -> None:
-    if bool(names) == everything:
-        raise typer.BadParameter("name the dead letters, or, to retry all, give --all instead")
 
 
 def _named(found: list[_Found], names: list[str]) -> list[_Found]:
@@ -192,4 +191,4 @@ def _carries(letter: DeadLetter) -> str:
         event = letter.event()
     except Unreadable as error:
         return f"nothing that can be read: {error}"
-    return f"{event.TYPE} {event.id}" if event else "nothing that the next sweep does not make good"
+    return f"{event.TYPE} {event.id}" if event else "nothing but what the next sweep makes up for"

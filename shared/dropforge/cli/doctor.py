@@ -53,7 +53,7 @@ def doctor(
         bool, typer.Option("--say-hello", help="Send a message to Slack, instead of only connecting.")
     ] = False,
 ) -> None:
-    """Check settings, buckets, topics, schedules, Vertex AI, rights, quotas and Slack; say what is missing, and how to mend it.
+    """Check settings, buckets, topics, schedules, Vertex AI, rights, quotas and Slack; say what is missing, and how to fix it.
 
     Marks: ✗ wrong, ? not known (often for want of a role, which is named), ✓ well, ! well, with a note, - does not apply.
     It looks with the credentials of whoever calls it; the functions have an identity of their own. It writes one object

@@ -53,9 +53,9 @@ class Dropped:
         dataset: The dataset's name.
         place: Where it lies.
         uploaded: Names of the files that were uploaded.
-        kept: Of those whose very bytes were there.
-        removed: Of those that were removed.
-        left_out: Of those that are no files of a dataset.
+        kept: Names of the files that were not uploaded, because the bucket had the same bytes.
+        removed: Names of the files that were removed from the bucket.
+        left_out: Names of the files in the folder that are not part of a dataset.
         bytes: How many were uploaded.
         seconds: How long that took.
         run: The run that it led to; None where nobody waited for it.
@@ -99,10 +99,10 @@ def drop(
 ) -> None:
     """Drop a dataset folder: check it, upload what the bucket does not have yet, and have it taken in at once.
 
-    A drop that was interrupted goes on where it was when it is called again. The manifest comes last; until then nothing
-    starts. Ctrl-C while it waits stops following, not the run. In JSON, what would be rejected is a report, as `check` has it.
+    After an interruption, call it again: it goes on where it stopped. The manifest comes last; until then nothing starts.
+    Ctrl-C while it waits stops following, not the run. In JSON, a folder that would be rejected gets the report of `check`.
 
-    Exit status: 0 dropped, and with --wait deployed, or kept as the dataset's policy has it (`manual`, `never`); 1 not
+    Exit status: 0 dropped, and with --wait deployed, or kept as the dataset's policy says (`manual`, `never`); 1 not
     dropped because it would be rejected or the bucket has files that FOLDER does not have, or, with --wait, ended
     otherwise; 2 not dropped, or not followed (standard error says why); 3 with --wait: timed out.
     """
@@ -233,7 +233,7 @@ def _advised(made: Ports) -> Iterator[None]:
     except Misconfigured as error:
         raise Misconfigured(f"{error}. `gcloud auth application-default login` signs you in") from error
     except Missing as error:
-        raise Missing(f"there is no bucket {bucket}: see that DROPFORGE_DROP_BUCKET is its name") from error
+        raise Missing(f"there is no bucket {bucket}: check DROPFORGE_DROP_BUCKET, which names it") from error
     except Unavailable as error:
         raise type(error)(f"{error}; {_GO_ON}") from error
 
@@ -271,7 +271,7 @@ def _show(dropped: Dropped) -> None:
         ("left out", dropped.left_out),
     ):
         if names:
-            why = {"kept": " (the same bytes are there)", "left out": " (no file of a dataset)"}.get(what, "")
+            why = {"kept": " (the same bytes are there)", "left out": " (not part of a dataset)"}.get(what, "")
             typer.echo(f"{what + ':':<{len(_INDENT)}}{harmless(', '.join(names))}{why}")
 
 

@@ -32,7 +32,7 @@ def add_to(app: typer.Typer) -> None:
     """Add the commands of this file."""
     group = typer.Typer(
         name="events",
-        help="Events: what subscribers are told of runs.",
+        help="Events: what subscribers are told about runs.",
         no_args_is_help=True,
         rich_markup_mode="markdown",
     )
@@ -58,9 +58,9 @@ def tail(
     """Print events as they are published, one a line, until Ctrl-C. No other subscriber misses any.
 
     It makes a subscription to each topic and removes it at the end; one that was left behind expires after a day.
-    Events may come out of order; one that comes again under its id, such as by `dropforge events replay`, is passed over.
+    Events may come out of order; one that comes again under the same id, as from `dropforge events replay`, is skipped.
 
-    In JSON: the message's `attributes` and its `data`, or the `error` for which that cannot be read.
+    In JSON: the message's `attributes` and its `data`, or the `error` that says why that cannot be read.
     """
     chosen = _topics(topics)
     made = connect()
@@ -78,7 +78,7 @@ def replay(
     topics: Topics = None,
     states: Annotated[
         list[State] | None,
-        typer.Option("--state", metavar="STATE", help="Only those of this state; may be repeated."),
+        typer.Option("--state", metavar="STATE", help="Only those in this state; may be repeated."),
     ] = None,
     sure: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     as_json: AsJson = False,
@@ -97,7 +97,7 @@ def replay(
         event for event in told if event.TOPIC in chosen and (not states or getattr(event, "state", None) in states)
     ]
     if not again:
-        raise NotAllowed(f"nothing of run {found.id} is to be published again: {_what_there_is(found, told)}")
+        raise NotAllowed(f"run {found.id} has no such event to publish again: {_what_there_is(found, told)}")
     if as_json and not sure:
         raise typer.BadParameter("--json does not ask: give --yes, too")
     if as_json:
@@ -128,7 +128,7 @@ def show_schema(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="List the types as JSON; a schema is JSON anyway.")] = False,
 ) -> None:
-    """Print the JSON Schema of a type of event's data; without one, list the types. Nothing needs to run for it.
+    """Print the JSON Schema of an event type's data; without a type, list the types. No Dropforge needs to be running.
 
     In JSON the list is one of `type` and `topic`.
     """
@@ -203,8 +203,10 @@ def _as_json(data: bytes, attributes: dict[str, str]) -> str:
 def _what_there_is(run: Run, told: list[Event]) -> str:
     """Which events of a run can be published again, and why not all."""
     ids = ", ".join(f"{event.id} on {event.TOPIC}" for event in told) or "none yet"
-    since = "; what came before it was taken up again no longer stands in its record as it was" if run.reopened else ""
-    return f"it has told {ids}{since}"
+    since = (
+        "; what it published before it was taken up again cannot be made anew from its record" if run.reopened else ""
+    )
+    return f"it has published {ids}{since}"
 
 
 def _who_hears(topics: set[str], made: Ports) -> str:

@@ -55,7 +55,7 @@ def opened(place: str) -> tuple[Reader, str, Folder]:
         folder, inner = _looked_into(reader, prefix)
     except Missing as error:
         what = f"bucket {bucket}" if remote else f"folder {place}"
-        raise Missing(f"there is no {what}: see that its name is right") from error
+        raise Missing(f"there is no {what}: check its name") from error
     except Misconfigured as error:
         what, step = str(error).partition(". ")[0], "`gcloud auth application-default login` signs you in"
         raise Misconfigured(f"{what}; {step}, and reading takes the role Storage Object Viewer") from error

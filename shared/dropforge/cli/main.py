@@ -41,7 +41,7 @@ _OURS = {
 }  # each command, and the module beside this one that adds it
 
 _UNFORESEEN = (
-    "this is a fault of Dropforge, not yours: send its maintainers the lines above and what `dropforge --version` says, "
+    "this is a bug in Dropforge, not your fault: send its maintainers the lines above and what `dropforge --version` says, "
     "leaving out what is secret in your dataset; call it again, and it goes on where it was"
 )
 completion_init()  # a shell may ask for what may come next
@@ -131,10 +131,10 @@ def dropforge(
 ) -> None:
     """Drop a dataset folder into a bucket; get a tuned, measured, deployed embedding model.
 
-    Without either option: the Dropforge of the environment, else that of the stack in this folder, else of your default profile.
+    Without either option: the Dropforge that the environment names, else the stack in this folder, else your default profile's.
 
-    Exit status: 0 it is done, and all is well; 1 it is done, and something is not well, such as a dataset that is rejected;
-    2 it could not be done (standard error says why); 3 timed out; 130 interrupted.
+    Exit status: 0 done, and all is well; 1 done, but something is wrong, such as a dataset that is rejected; 2 could not be done
+    (standard error says why); 3 timed out; 130 interrupted.
     """
     if profile and project:
         raise typer.BadParameter("name a profile or a project, not both")

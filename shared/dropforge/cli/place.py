@@ -70,7 +70,7 @@ def configure() -> None:
     if known.default and (config := known.of(known.default).config):
         file = str(known.file.parent / config)
         os.environ["DROPFORGE_CONFIG"] = file
-        typer.echo(printable(f"dropforge: by {file}, the operator's file of your profile {known.default}"), err=True)
+        typer.echo(printable(f"dropforge: using {file}, the operator's file of your profile {known.default}"), err=True)
 
 
 def is_named() -> bool:

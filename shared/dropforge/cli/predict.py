@@ -85,7 +85,10 @@ def predict(
         ),
     ] = "",
     task_type: Annotated[
-        str, typer.Option(metavar="TASK", help="What for; by default what the model was tuned for, or DEFAULT.")
+        str,
+        typer.Option(
+            metavar="TASK", help="What the vectors are for; by default what the model was tuned for, or DEFAULT."
+        ),
     ] = "",
     title: Annotated[str, typer.Option(help="The title of every text that comes without one.")] = "",
     dimensions: Annotated[

@@ -97,7 +97,7 @@ def read(environment: Mapping[str, str] | None = None) -> Profiles:
         if not isinstance(default, str):
             raise ValueError("its default must be the name of a profile")  # noqa: TRY301, TRY004 - told with the rest
         if default and default not in named:
-            raise ValueError(f"its default is {default!r}, which is none of its profiles{suggestion(default, named)}")  # noqa: TRY301 - told with the rest
+            raise ValueError(f"its default is {default!r}, not one of its profiles{suggestion(default, named)}")  # noqa: TRY301 - told with the rest
         for name, profile in named.items():
             if not _PROJECT.fullmatch(profile.project):
                 raise ValueError(f"{name}: {profile.project!r} is not the id of a Google Cloud project")  # noqa: TRY301 - as above

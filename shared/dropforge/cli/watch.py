@@ -60,12 +60,12 @@ def watch(
     timeout: Timeout = None,
     as_json: AsJson = False,
 ) -> None:
-    """Follow a run to its end, each step as it is reached; without a name all runs in flight, until Ctrl-C.
+    """Follow a run to its end, each step as it is reached; without a name, all runs in flight, until Ctrl-C.
 
     In JSON, each change on a line: `at`, `run`, `dataset`, `attempt`, `state`, `settled`, `waits`,
     `verdict`, `base`, `tuned`, `endpoint`, `error`. Ctrl-C stops following; the run goes on.
 
-    Exit status: 0 deployed, or kept as the dataset's policy has it (`manual`, `never`); 1 rejected, failed, cancelled,
+    Exit status: 0 deployed, or kept as the dataset's policy says (`manual`, `never`); 1 rejected, failed, cancelled,
     withheld or not deployed; 2 it cannot be followed (standard error says why); 3 timed out.
     """
     made = connect()
@@ -118,7 +118,7 @@ def taken_in(folder: Folder, made: Ports, follower: Follower) -> Run | None:
     with _following(f"dropforge watch {folder.dataset}"):
         run = follower.run_of(folder, made.drop)
     if run is None:
-        step = f"`dropforge watch {folder.dataset}` goes on waiting, `dropforge doctor` tells what may keep it"
+        step = f"`dropforge watch {folder.dataset}` goes on waiting, `dropforge doctor` tells what may hold it up"
         typer.echo(f"dropforge: the time is up, and {place} is not taken in yet: {step}", err=True)
     return run
 
@@ -162,7 +162,7 @@ def _following(command: str) -> Iterator[None]:
     except Stopped as error:
         raise Stopped(f"{error}, then `{command}`") from error
     except KeyboardInterrupt as interrupt:
-        typer.echo(f"\ndropforge: following has stopped, and nothing else: `{command}` takes it up again", err=True)
+        typer.echo(f"\ndropforge: only the following has stopped: `{command}` takes it up again", err=True)
         raise typer.Exit(INTERRUPTED) from interrupt
 
 
@@ -180,9 +180,11 @@ def close(run: Run) -> None:
             f"more      dropforge show {run.id}",
         ]
     elif _is_kept(run):
-        lines = [f"That is well: {_KEPT[run.tuning.deploy].format(run.id)}."]
+        lines = [f"That is as intended: {_KEPT[run.tuning.deploy].format(run.id)}."]
     elif run.state is State.RETIRED:
-        lines = [f"It was deployed, and taken off its endpoint since: `dropforge approve {run.id}` deploys it again."]
+        lines = [
+            f"It was deployed, and has since been taken off its endpoint: `dropforge approve {run.id}` deploys it again."
+        ]
     elif run.state is State.REJECTED:
         return  # what was told of it says so already
     else:

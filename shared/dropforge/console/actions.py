@@ -120,7 +120,7 @@ def page(request: Request, run_id: str, name: str) -> Page | Response:
         return Response(status=303, headers={"Location": f"/runs/{quote(shown.id)}"})
     alias = ports.aliases.of(run.dataset)
     if action not in offered(run, alias):
-        raise NotAllowed(f"That cannot be asked of run {run.id} as it stands. Its page says what can be.")
+        raise NotAllowed(f"That cannot be asked of run {run.id} in its present state. Its page says what can be.")
     return rendered("action.html", action=action, run=run, most=LONGEST_REASON)
 
 
@@ -131,7 +131,7 @@ def _refuse_strangers(request: Request) -> None:
     https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/Sec-Fetch-Site.
     """
     if request.headers.get("Sec-Fetch-Site") != "same-origin":
-        raise Forbidden("This was not asked for on a page of the console: open the console, and ask there.")
+        raise Forbidden("This request did not come from a page of the console: open the console, and ask there.")
     if request.content_length is None:
         raise LengthRequired
     if request.content_length > _LARGEST_FORM:

@@ -204,7 +204,7 @@ def commands(run: Run, alias: Alias | None) -> Iterator[Command]:
     if is_used:
         yield Command(f"dropforge search {dataset} QUERY", "Searches the whole corpus with its model.")
     if is_used and alias and alias.previous:
-        yield Command(f"dropforge rollback {dataset}", "Points readers back to the space before.")
+        yield Command(f"dropforge rollback {dataset}", "Points readers back to the previous space.")
     for action in offered(run, alias):
         yield Command(f"dropforge {action.command.format(run=run_id, dataset=dataset)}", action.does)
     if is_used:

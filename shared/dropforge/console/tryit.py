@@ -124,7 +124,7 @@ def _answered(ports: Ports, endpoint: str, run_id: str, generation: int, query: 
         asked, there = units(vectors[model], ["the query"]), opened.vectors[model]
         if asked.shape[1] != there.shape[1]:
             raise Refused(
-                "The vectors that were kept are of another length than the model's: another attempt keeps new ones "
+                "The vectors that were kept differ in length from the model's: another attempt keeps new ones "
                 f"(`dropforge rerun {run_id}`)."
             )
         [ranked[model]] = best(asked, there, len(opened.books))

@@ -35,7 +35,7 @@ def buckets(
     yield from looked("reading drops", partial(_read, drop), role=_READS, do=_show(settings, names[0]))
     yield from looked("writing records", partial(_write, state), role=_WRITES, do=_show(settings, names[1]))
     if project is None:
-        yield skipped("new objects", "the local storage server tells the validator by itself")
+        yield skipped("new objects", "the local storage server notifies the validator by itself")
     elif names[0] != names[1]:
         yield from looked(
             "new objects",
@@ -79,7 +79,7 @@ def _problems(found: Bucket, settings: Settings) -> Iterator[Diagnosis]:
         says = f"has a lifecycle that deletes {', '.join(lost)}: records would be lost"
         yield wrong(what, says, f"{update} --clear-lifecycle")
     if not found.versioned and not settings.has_stand_ins:
-        yield wrong(what, "keeps no versions: nothing brings back a record that was spoilt", f"{update} --versioning")
+        yield wrong(what, "keeps no versions: a record that was spoilt could not be restored", f"{update} --versioning")
 
 
 def _facts(found: Bucket, settings: Settings) -> str:
@@ -116,11 +116,11 @@ def _write(state: ObjectStore) -> Iterator[Diagnosis]:
     try:
         state.write(name, b"", replacing=NEW)
     except Conflict:
-        yield ok(what, "made once, refused twice, removed")
+        yield ok(what, "created once, refused the second time, removed")
     else:
         yield wrong(
             what,
-            "an object could be made twice: this store ignores ifGenerationMatch, on which every record stands",
+            "an object could be created twice: this store ignores ifGenerationMatch, on which every record depends",
             "unset STORAGE_EMULATOR_HOST",
         )
     finally:
@@ -133,13 +133,13 @@ def _listeners(settings: Settings, project: Project) -> Iterator[Diagnosis]:
     if loop := sorted(set(told) & set(project.listeners(settings.state_bucket))):
         yield wrong(
             what,
-            f"{state} tells {', '.join(loop)}, as {drop} does: every record of ours would set the validator in motion",
+            f"{state} notifies {', '.join(loop)}, as {drop} does: every record of ours would set the validator in motion",
             f"gcloud storage buckets notifications delete {state}",
         )
     elif told:
-        yield ok(what, f"{drop} tells {', '.join(name.rpartition('/')[2] for name in told)}")
+        yield ok(what, f"{drop} notifies {', '.join(name.rpartition('/')[2] for name in told)}")
     else:
-        yield wrong(what, f"{drop} tells nobody of a drop", mends(settings))
+        yield wrong(what, f"{drop} notifies nobody of a drop", mends(settings))
 
 
 def _flags(settings: Settings) -> str:

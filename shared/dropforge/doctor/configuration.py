@@ -40,7 +40,7 @@ def environment(variables: Mapping[str, str]) -> Iterator[Diagnosis]:
         yield wrong("environment", printable(str(error)), "env | grep ^DROPFORGE_ | grep -Ev 'SLACK|WEBHOOK'")
         return
     yield ok("environment", "complete")
-    yield ok("operator's file", path or "none: everything is as it comes")
+    yield ok("operator's file", path or "none: everything has its default")
 
 
 def sense(settings: Settings, variables: Mapping[str, str], today: date) -> Iterator[Diagnosis]:
@@ -92,7 +92,7 @@ def _base_model(operator: Operator, today: date) -> Diagnosis:
     if model.retires <= today:
         return wrong(what, f"{model.id}, the default, was retired on {model.retires}{instead}", EDIT)
     if model.closes <= today:
-        return wrong(what, f"{model.id}, the default, takes no new tuning since {model.closes}{instead}", EDIT)
+        return wrong(what, f"{model.id}, the default, has taken no new tuning since {model.closes}{instead}", EDIT)
     if model.retires - today <= SOON:
         return ok(
             what, f"{model.id} takes new tuning until {model.closes}, and retires on {model.retires}{instead}", EDIT

@@ -24,13 +24,13 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What a look comes to.
+    """The result of one look.
 
     Attributes:
         state: How it is.
         what: What was looked at.
         says: What was seen.
-        do: A command that mends it, or that shows more; empty where nothing is to be done.
+        do: A command that fixes it, or that shows more; empty where there is nothing to do.
         subject: What it belongs to.
     """
 
@@ -85,7 +85,7 @@ def looked(what: str, look: Callable[[], Iterable[Diagnosis]], *, role: str, do:
     try:
         yield from look()
     except NotPermitted as error:
-        yield unknown(what, f"not yours to see: it takes {role}. {_shown(error)}", do)
+        yield unknown(what, f"you may not look at it: that takes {role}. {_shown(error)}", do)
     except Exhausted as error:
         yield unknown(what, f"a quota of the service is used up: look again later. {_shown(error)}", do)
     except DropforgeError as error:

@@ -22,7 +22,7 @@ def encryption(*, settings: Settings, project: Project | None) -> Iterator[Diagn
     parts = _KEY.fullmatch(name)
     if parts is None:
         form = "projects/PROJECT/locations/REGION/keyRings/RING/cryptoKeys/KEY"
-        yield wrong(_WHAT, f"encryption_key is {name!r}: it has the form {form}", EDIT)
+        yield wrong(_WHAT, f"encryption_key is {name!r}: it must have the form {form}", EDIT)
     elif parts["location"] != settings.location:
         says = f"lies in {parts['location']}, and jobs run in {settings.location}: Vertex AI refuses it"
         yield wrong(_WHAT, says, EDIT)

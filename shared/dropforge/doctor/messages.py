@@ -53,7 +53,7 @@ def _subscriptions(settings: Settings, wiring: Wiring) -> Iterator[Diagnosis]:
         count = sum(map(len, TAKES.values()))
         yield ok("subscriptions", f"all {count} are there: retried, never expiring, with dead letters kept")
     if settings.has_stand_ins:
-        yield skipped(VALIDATE, "the local storage server tells it by itself")
+        yield skipped(VALIDATE, "the local storage server notifies it by itself")
     elif any(each.push and belongs(each, VALIDATE) for each in there):
         yield ok(VALIDATE, "new objects are delivered to it")
     else:

@@ -11,7 +11,7 @@ from dropforge.domain.topology import TAKES, dead_letters
 from dropforge.settings import Settings
 
 LOGIN = "gcloud auth application-default login"
-YOU = "whoever asks here"  # credentials do not name a person
+YOU = "the caller"  # credentials do not name a person
 SERVICES = (
     "aiplatform",
     "artifactregistry",
@@ -122,7 +122,9 @@ def _writers(settings: Settings, project: Project, of_project: Policy, accounts:
 def _without(what: str, account: str, says: str, roles: frozenset[str], bind: str) -> Diagnosis:
     """Wrong where an account has no role at all; what a role that is not known here holds is not told."""
     if roles:
-        return unknown(what, f"{account} has {', '.join(sorted(roles))}: whether that is enough is not told here", bind)
+        return unknown(
+            what, f"{account} has {', '.join(sorted(roles))}: whether that is enough cannot be told from here", bind
+        )
     return wrong(what, f"{account} {says}: no policy of the project or the bucket names it", bind)
 
 
@@ -151,7 +153,7 @@ def lacking(caller: str, what: str, says: str, bind: str, role: str) -> Diagnosi
     if caller:
         return wrong(what, f"{caller} {says}", f"{bind} --member=serviceAccount:{caller} --role={role}")
     return unknown(
-        what, f"{YOU} {says}: look as the account of a function", f"{LOGIN} --impersonate-service-account=ACCOUNT"
+        what, f"{YOU} {says}: look again as a function's account", f"{LOGIN} --impersonate-service-account=ACCOUNT"
     )
 
 

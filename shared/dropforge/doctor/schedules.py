@@ -25,16 +25,16 @@ def _ticks(settings: Settings, ledger: Ledger, wiring: Wiring, clock: Clock) -> 
         late = late_after(worker, settings.patience)
         if worker in last:
             ago = now - last[worker]
-            says = f"its last tick was done {as_span(ago)} ago"
+            says = f"its last tick finished {as_span(ago)} ago"
             yield (
                 ok(worker, says)
                 if ago <= late
                 else wrong(worker, f"{says}, and one is due every {as_span(period)}", _show(settings))
             )
         elif now - _made(settings, wiring, now) <= late:
-            yield unknown(worker, f"has done no tick yet: one is due every {as_span(period)}", _show(settings))
+            yield unknown(worker, f"has finished no tick yet: one is due every {as_span(period)}", _show(settings))
         else:
-            yield wrong(worker, f"has never done a tick, and one is due every {as_span(period)}", _show(settings))
+            yield wrong(worker, f"has never finished a tick, and one is due every {as_span(period)}", _show(settings))
 
 
 def _made(settings: Settings, wiring: Wiring, now: datetime) -> datetime:

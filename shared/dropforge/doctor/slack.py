@@ -28,7 +28,7 @@ def slack(*, settings: Settings) -> Iterator[Diagnosis]:
     """Connect to where an incoming webhook leads, and send nothing."""
     if settings.slack_token:
         if settings.slack_url:
-            yield skipped(_WHAT, "the bot tells people: it is not used")
+            yield skipped(_WHAT, "not used: the bot tells people")
     elif not settings.slack_url:
         yield ok(_WHAT, "none is set, and no bot: nobody is told in Slack", _SET)
     else:
@@ -39,10 +39,10 @@ def bot(*, settings: Settings, bot: "SlackBot | None") -> Iterator[Diagnosis]:
     """Ask Slack whose token it is, what it may do, and whether the bot is where it is to post."""
     if bot is None:
         return
-    yield from looked("bot", lambda: _introduced(bot), role="a token that Slack takes", do=_mend(settings))
+    yield from looked("bot", lambda: _introduced(bot), role="a token that Slack accepts", do=_mend(settings))
     for channel in settings.operator.notifications.every_channel:
         look = partial(_channel, bot, channel)
-        yield from looked(f"channel {channel}", look, role="a token that Slack takes", do=_mend(settings))
+        yield from looked(f"channel {channel}", look, role="a token that Slack accepts", do=_mend(settings))
 
 
 def webhook(*, settings: Settings) -> Iterator[Diagnosis]:
@@ -50,7 +50,7 @@ def webhook(*, settings: Settings) -> Iterator[Diagnosis]:
     if settings.webhook_url:
         yield _reached("receiver", settings.webhook_url, "", "" if settings.has_stand_ins else _SET_WEBHOOK)
     else:
-        yield skipped("receiver", "none is set: events are sent nowhere besides")
+        yield skipped("receiver", "none is set: events are sent nowhere else")
 
 
 def hello(*, settings: Settings, notifier: Notifier, bot: "SlackBot | None") -> Iterator[Diagnosis]:
@@ -82,7 +82,7 @@ def _channel(bot: "SlackBot", channel: str) -> Iterator[Diagnosis]:
     elif is_in:
         yield ok(what, "the bot is a member")
     else:
-        yield wrong(what, "the bot is no member, or it is archived: /invite it there", ask)
+        yield wrong(what, "the bot is not a member, or the channel is archived: /invite it there", ask)
 
 
 def _reached(what: str, address: str, more: str, do: str) -> Diagnosis:

@@ -55,7 +55,7 @@ def _rights(settings: Settings, project: Project) -> Iterator[Diagnosis]:
         bind = f"gcloud projects add-iam-policy-binding {settings.project}"
         yield lacking(caller, "rights", f"lacks {', '.join(refused)}", bind, _ROLE)
     else:
-        yield ok("rights", f"{caller or YOU} may place jobs and endpoints")
+        yield ok("rights", f"{caller or YOU} may create jobs and endpoints")
 
 
 def _quotas(settings: Settings, project: Project) -> Iterator[Diagnosis]:
@@ -77,7 +77,7 @@ def _quotas(settings: Settings, project: Project) -> Iterator[Diagnosis]:
 
 def _quota(settings: Settings, what: str, phrase: str, quota: Quota | None, wanted: int) -> Diagnosis:
     if quota is None:
-        return unknown(what, f"no quota called '{phrase}' is told of in {settings.location}", _list(settings))
+        return unknown(what, f"no quota called '{phrase}' is listed in {settings.location}", _list(settings))
     if 0 <= quota.most < wanted:
         return wrong(
             what,

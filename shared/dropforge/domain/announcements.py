@@ -1,4 +1,4 @@
-"""Which event tells of what: the same run gives the same event, to the byte, however often it is published."""
+"""The events that tell of runs: the same run gives the same event, to the byte, however often it is published."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ class Links:
 
 
 def announcement(run: Run, links: Links) -> Event | None:
-    """The event that tells of a run's present state; None for a state that is nobody's news.
+    """The event that tells of a run's present state; None for a state that is not announced.
 
     The same run gives the same event, to the byte, however often it is published.
     """
@@ -67,7 +67,7 @@ def announcement(run: Run, links: Links) -> Event | None:
 
 
 def announced(run: Run, links: Links, *, told: int = 0) -> Iterator[Event]:
-    """The events that tell of a run's history, in its order, from the step on that is numbered `told`."""
+    """The events that tell of a run's history, in its order, from step number `told` on."""
     for step in run.history[told:]:
         if event := announcement(as_of(run, step), links):
             yield event
@@ -76,14 +76,14 @@ def announced(run: Run, links: Links, *, told: int = 0) -> Iterator[Event]:
 def skipped(run: Run, links: Links, *, drop: str, at: datetime) -> DatasetSkipped:
     """A drop that brought nothing new. `drop` tells it from other drops of the version.
 
-    It tells of the run as it was once it was validated or rejected, so that it says the same whenever it is told.
+    It describes the run as it was once validated or rejected, so that it says the same whenever it is published.
     """
     checked = next(step for step in run.history if step.state in {State.VALIDATED, State.REJECTED})
     return DatasetSkipped(**_about(as_of(run, checked), links) | {"id": f"{run.id}/skipped/{drop}", "time": at})
 
 
 def stuck(run: Run, links: Links) -> RunStuck:
-    """A run that does not get on. Every stay in a state is told of once."""
+    """A run that does not get on. Each stay in a state is told of once."""
     about = _about(run, links)
     at = run.updated + STUCK_AFTER[run.state]
     state = about["id"].removeprefix(f"{run.id}/")
@@ -91,7 +91,7 @@ def stuck(run: Run, links: Links) -> RunStuck:
 
 
 def waiting(run: Run, links: Links) -> RunWaiting | None:
-    """A run that is not submitted yet, and why; None where nothing keeps it. Every reason is told of once."""
+    """A run that is not submitted yet, and why; None where nothing holds it up. Each reason is told of once."""
     if run.waiting is None:
         return None
     about = _about(run, links) | {
@@ -102,7 +102,7 @@ def waiting(run: Run, links: Links) -> RunWaiting | None:
 
 
 def alias_moved(alias: Alias, run: Run, links: Links) -> AliasMoved | None:
-    """Readers were pointed to a run's space by hand; None where a deployment did it, which tells of it itself."""
+    """Readers were pointed to a run's space by hand; None where a deployment did it, which has an event of its own."""
     asked = alias.request
     if asked is None:
         return None

@@ -17,10 +17,10 @@ class Caps:
     """How much may be spent; what is None is not capped.
 
     Attributes:
-        run_accelerator_hours: Of one run.
-        run_price: Of one run, in the table's currency.
-        day_accelerator_hours: Of all runs submitted on one day (UTC), and of those still in flight.
-        day_price: The same in money.
+        run_accelerator_hours: Accelerator hours of one run.
+        run_price: The price of one run, in the table's currency.
+        day_accelerator_hours: Those of all runs submitted on one day (UTC), and of those still in flight.
+        day_price: The price of the same.
         jobs_in_flight: How many jobs may run at once.
     """
 
@@ -41,9 +41,9 @@ class Reserved:
     """What is taken of the shared caps.
 
     Attributes:
-        accelerator_hours: Of today's runs and of those in flight.
-        price: Of the same; a run that was reserved without a price counts nothing.
-        jobs: In flight.
+        accelerator_hours: Those of today's runs and of those in flight.
+        price: The price of the same; a run that was reserved without a price counts nothing.
+        jobs: Jobs in flight.
     """
 
     accelerator_hours: float = 0.0
@@ -60,7 +60,7 @@ class Over:
         estimate: What the run takes of it.
         reserved: What others have taken of it.
         limit: What it allows.
-        unit: Of these figures.
+        unit: The unit of these figures.
         waits: Whether there will be room later. A run that is over by itself never fits, and is refused.
     """
 

@@ -56,7 +56,7 @@ TEMPLATE = "https://us-kfp.pkg.dev/ml-pipeline/llm-text-embedding/tune-text-embe
 
 @dataclass(frozen=True, slots=True)
 class TemplateFamily:
-    """How one generation of the pipeline template names what it takes. Mixing two families is refused by Vertex.
+    """How one generation of the pipeline template names its parameters. Vertex refuses a mixture of two families.
 
     Attributes:
         steps_parameter: What it calls the training steps.
@@ -187,9 +187,9 @@ class Catalogue:
         templates: The family of each template version.
         regions: Where embedding models can be tuned.
         training_accelerators: What training can run on.
-        machines: Machine types by their names. There are others: one that is not here is not doubted.
-        serving_quotas: How many of an accelerator a project may serve on, by region; no region, no quota. Of an
-            accelerator that is not here it is not known.
+        machines: Machine types by their names. There are others: one that is not here is accepted.
+        serving_quotas: How many of an accelerator a project may serve on, by region; no region, no quota. Nothing is
+            known of an accelerator that is not here.
     """
 
     base_models: Mapping[str, BaseModel]
@@ -256,7 +256,7 @@ class Limits:
     fewest_documents: int = 9
     most_documents: int = 500_000
     most_labels: int = 499_999
-    most_bytes: int = 8 * 1024**3  # ours, not Vertex's: what a function can read before its time is up
+    most_bytes: int = 8 * 1024**3  # ours, not Vertex's: as much as a function can read before its time is up
     fewest_labelled_queries_in_a_file: int = 3
     fewest_labelled_queries_in_all: int = 9
     most_tokens: int = 3_072  # of a text that a tuned model reads; what is over is cut off

@@ -8,7 +8,7 @@ from datetime import date
 from dropforge.domain.catalogue import BaseModel, Catalogue, MachineType, TemplateFamily, suggestion
 
 _REQUIRED = ("template", "dimensions", "retires", "tasks")
-_MOST_DIMENSIONS = 100_000  # against a typing error
+_MOST_DIMENSIONS = 100_000  # against typing errors
 _FORMS: Mapping[str, tuple[re.Pattern[str], str]] = {
     "base model": (re.compile(r"[a-z][-a-z0-9.]*(@[0-9]+)?"), "text-embedding-005"),
     "template": (re.compile(r"v[0-9]+(\.[0-9]+)*"), "v1.1.4"),

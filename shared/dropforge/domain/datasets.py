@@ -70,7 +70,7 @@ class Folder:
 
     @classmethod
     def anywhere(cls, prefix: str, listing: Iterable[StoredFile]) -> "Folder":
-        """Keep the files directly below a prefix, wherever it is. An empty file has come: nobody waits for more."""
+        """Keep the files directly below a prefix, wherever it is. An empty file counts: nobody waits for more."""
         names = ((file, file.name.removeprefix(prefix)) for file in listing)
         mine = (file for file, name in names if "/" not in name and not _PASSING.search(name))
         return cls(prefix.rstrip("/").rpartition("/")[2], tuple(mine))
@@ -108,9 +108,9 @@ class Folder:
 
     @cached_property
     def probably_meant(self) -> dict[str, str]:
-        """For a data file that is not there the unknown one that was most likely meant to be it.
+        """For each data file that is missing, the unknown file that was most likely meant to be it, if any.
 
-        Told by other case, another extension, a typing error; among the first `_LOOKED_AT` unknown files.
+        It may differ in case or extension, or by a typing error; the first `_LOOKED_AT` unknown files are looked at.
         """
         by_shape = {_shape(name): name for name in self.unknown[:_LOOKED_AT]}
         absent = (name for name in DATA if name not in self.by_name)
@@ -134,7 +134,7 @@ class Folder:
         return hashlib.sha256(repr(generations).encode()).hexdigest()[:8]
 
     def differing(self, manifest: Iterable[Pin]) -> tuple[str, ...]:
-        """The files that are not as the manifest lists them, by size and checksum, or not there."""
+        """The files that are missing, or not as the manifest lists them by size and checksum."""
         here = {name: (file.size, file.crc32c) for name, file in self.by_name.items()}
         return tuple(pin.name for pin in manifest if here.get(pin.name) != (pin.size, pin.crc32c))
 

@@ -4,7 +4,7 @@ DropforgeError
  ├── Permanent        trying again changes nothing: record it, tell once, acknowledge
  │    ├── Unreadable      an event or a stored record is not what its type promises
  │    ├── NotAllowed      the run's state has no such transition
- │    ├── Refused         a service will not do this, whoever asks again
+ │    ├── Refused         a service will not do this, however often it is asked
  │    └── Foreign         a name of ours is taken by something that is not ours
  └── Transient        trying again later may work: raise, be redelivered with backoff
       ├── Unavailable     a service did not answer, or answered that it cannot now
@@ -34,7 +34,7 @@ class NotAllowed(Permanent):
 
 
 class Refused(Permanent):
-    """A service will not do this, whoever asks again."""
+    """A service will not do this, however often it is asked."""
 
 
 class Foreign(Permanent):

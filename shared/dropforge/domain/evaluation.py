@@ -27,7 +27,7 @@ class Measured:
         figures: Query id -> measure -> value, for each of `MEASURES`.
         ranks: Query id -> rank of its best document, from 1; None below the tenth. The best is the one with the highest
             score, of several the first by id.
-        documents: Among how many documents they were to be found.
+        documents: How many documents the best ones had to be found among.
     """
 
     figures: Mapping[str, Mapping[str, float]]
@@ -57,11 +57,11 @@ def measure(
         document_vectors: Those of `sample.documents`.
 
     Raises:
-        Refused: The vectors are not one for each text, and of one length; or one is zero or not finite.
+        Refused: There is not one vector for each text; or they differ in length; or one is zero or not finite.
     """
     from dropforge.domain.ranking import best, units  # noqa: PLC0415 - numpy takes a tenth of a second to import
 
-    # Of documents that are equally near the later id comes first: so has trec_eval it, the field's reference.
+    # Of documents that are equally near, the later id comes first, as in trec_eval, the field's reference.
     identities = sorted(sample.documents, reverse=True)
     rows = {identity: row for row, identity in enumerate(sample.documents)}
     queries = units(query_vectors, [f"query {quoted(query)}" for query in sample.queries])
@@ -124,7 +124,7 @@ def _reciprocal(rank: int | None) -> float:
 
 
 def _figures(labels: Labels, found: Mapping[str, Sequence[str]]) -> dict[str, dict[str, float]]:
-    """By trec_eval, which is given ranks, and numbers for ids: its own know no NUL, and its scores are single precision."""
+    """By trec_eval, given numbers for ids, which cannot hold NUL, and ranks for scores, which are single precision."""
     from ir_measures import RR, R, iter_calc, nDCG  # noqa: PLC0415 - takes 30 ms to import
 
     names = {str(number): query for number, query in enumerate(found)}

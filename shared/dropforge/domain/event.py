@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from dropforge.domain.runs import State
 
-SOURCE = "//dropforge/projects/"  # and the project's id: with it, an event's id is its own everywhere
+SOURCE = "//dropforge/projects/"  # then the project's id: with it, an event's id is unique everywhere
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class RunEvent(Event):
         run: The run's id.
         version: The dataset version's digest.
         attempt: From 1.
-        state: The state that the run reached; of a notice, where it stands.
+        state: The state that the run reached; for a notice, where it stands.
         started: When the run began.
         links: Addresses for people: `console`, and where they apply `job`, `report`.
     """

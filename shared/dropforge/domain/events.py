@@ -25,7 +25,7 @@ class DatasetValidated(RunEvent):
         findings: How often each rule found something worth knowing all the same, by the rule's code.
         warnings: The first few of them.
         estimate: What the tuning is expected to take.
-        reason: Of a later attempt: why it is made.
+        reason: Why a later attempt is made; empty for the first.
     """
 
     TYPE = "dropforge.dataset.validated.v1"
@@ -44,7 +44,7 @@ class DatasetRejected(RunEvent):
     Attributes:
         rows: Data rows in each file.
         findings: How often each rule found something, by the rule's code; all of them.
-        errors: The first few of those for which it was rejected.
+        errors: The first few of the errors for which it was rejected.
     """
 
     TYPE = "dropforge.dataset.rejected.v1"
@@ -71,12 +71,12 @@ class TuningSubmitted(RunEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobComplete(RunEvent):
-    """The pipeline job ended, or was paused. A run that could not be submitted ends so, too.
+    """The pipeline job ended, or was paused. A run that could not be submitted ends with it, too.
 
     Attributes:
         outcome: `succeeded`, `failed`, `cancelled` or `paused`.
         job: The pipeline job's resource name; empty where there never was one.
-        seconds: From submission, or, where there was none, from when the run began, until now.
+        seconds: Seconds since submission, or, where there was none, since the run began.
         model: The tuned model's resource name; empty where there is none.
         metrics: As the pipeline's evaluator wrote them: its keys, its figures.
         error: Why it ended badly; None where it did not.
@@ -202,7 +202,7 @@ class SpaceRetired(RunEvent):
 class DatasetSkipped(RunEvent):
     """A drop held the same bytes and configuration as `run`. Nothing was started.
 
-    `state` is what validation came to: how the run stands now is for the ledger to say.
+    `state` is the result of validation; where the run stands now, the ledger says.
     """
 
     TYPE = "dropforge.dataset.skipped.v1"
@@ -244,7 +244,7 @@ class RunWaiting(RunEvent):
     """A validated run waits for room: for the service's quota, or for the operator's budget. It is submitted later.
 
     Attributes:
-        since: Since when.
+        since: When this reason was first met.
         reason: `quota`, `queue` behind older runs, the cap's name, or `backoff` after a failure.
         sentence: For people, with the figures.
     """
@@ -261,7 +261,7 @@ class RunStuck(RunEvent):
     """A run has stood in its state for longer than is normal. Nothing was done about it.
 
     Attributes:
-        since: Since when.
+        since: When it reached that state.
     """
 
     TYPE = "dropforge.run.stuck.v1"
@@ -348,8 +348,8 @@ class DaySummedUp(Event):
         until: When it was over.
         ended: How many runs ended in it, by state.
         in_flight: How many runs are under way, by state.
-        attention: Those that ended otherwise than deployed or retired, the newest first, twenty at most.
-        gains: Those whose model gained most, five at most.
+        attention: Runs that ended neither deployed nor retired, the newest first, twenty at most.
+        gains: Runs whose model gained most, five at most.
     """
 
     TYPE = "dropforge.day.summed-up.v1"

@@ -83,7 +83,7 @@ class Comparison:
         gain: By how much the tuned model's is higher.
         low: Lower end of the gain's interval.
         high: Its upper end.
-        verdict: Of this comparison.
+        verdict: The verdict of this comparison.
     """
 
     against: str
@@ -121,14 +121,14 @@ class Judgement:
     """The gate's verdict with its figures.
 
     Attributes:
-        verdict: In one word.
+        verdict: The verdict, in one word.
         metric: Which figure was compared.
         base: The base model's figure on the held-out queries; None where it was not measured.
-        tuned: The tuned model's.
-        because: In one sentence.
+        tuned: The tuned model's figure.
+        because: The reason, in one sentence.
         measured: Whether the gate asked the served models itself; else the figures are the pipeline's own averages.
         queries: How many held-out queries the figures are of; 0 where it is not known.
-        documents: Among how many documents they were to find theirs; 0 where it is not known.
+        documents: How many documents they had to find theirs among; 0 where it is not known.
         figures: Mean nDCG@10, R@10 and RR@10 by model: `base`, `tuned`, `deployed`.
         comparisons: One for each other model that was measured.
         examples: Queries whose ranking changed most, those that gained first.
@@ -150,7 +150,7 @@ class Judgement:
 
     @property
     def compared(self) -> tuple[tuple[str, float], ...]:
-        """The figures that were held against each other, by the model; none where one of the first two is missing."""
+        """The figures that were compared, by model; none where the base's or the tuned model's is missing."""
         if self.base is None or self.tuned is None:
             return ()
         in_use = self.figures.get("deployed", {}).get(self.metric)
@@ -167,7 +167,7 @@ class Serving:
         operation: The long-running operation that is under way; empty when none is known.
         space: The vector space's id; empty until the model has answered.
         dimensions: Length of a vector; 0 until the model has answered.
-        passed: Whether it has been measured, or approved, and may be opened; what goes wrong before it is can still end it.
+        passed: Whether it has been measured, or approved, and may be opened; until it is open, a failure can end it.
         decision: What becomes of the model, once it is decided: `open` just before readers are pointed to it, `withhold`,
             `retire` when it is about to go; empty before.
         previous_space: What the alias pointed to before; empty for a first deployment.
@@ -175,7 +175,7 @@ class Serving:
         embeddings: `gs://` prefix of the corpus' vectors in this space; empty where there are none.
         unembedded: Why there are none although somebody asked for them.
         tries: How often loading it was begun again after a failure that may pass.
-        again_at: Not before then; None where nothing failed.
+        again_at: When to try again, at the earliest; None where nothing failed.
     """
 
     endpoint: str
@@ -225,7 +225,7 @@ class Request:
 
     @classmethod
     def of(cls, by: str, at: datetime, reason: str = "") -> "Request":
-        """As it goes on record: hostile text, so each on one line and cut."""
+        """The request as it is recorded: both texts are hostile, so each is put on one line and cut."""
         words = (
             printable(shortened(" ".join(text.split()), most)) for text, most in ((by, 100), (reason, LONGEST_REASON))
         )

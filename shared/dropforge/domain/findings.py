@@ -125,7 +125,7 @@ class Findings:
             )
 
     def room(self, code: str) -> int:
-        """How many more findings of a code are held; beyond them only `add_unseen` is worth its while."""
+        """How many more findings of a code are held; beyond them, only `add_unseen` is worth calling."""
         return MOST_KEPT - len(self._held[code])
 
     def add_unseen(self, code: str, count: int) -> None:
@@ -156,7 +156,7 @@ class Findings:
 
 
 def _fair(held: Sequence[Sequence[Finding]], room: int) -> list[Finding]:
-    """As many as there is room for, of each code the same number as far as it has them."""
+    """As many as there is room for, the same number of each code as far as it has them."""
     kept: list[Finding] = []
     for place, findings in enumerate(sorted(held, key=len)):
         share = (room - len(kept)) // (len(held) - place)

@@ -22,7 +22,7 @@ FEWEST_TELLING_QUERIES = 30  # below this many test queries an interval is wider
 SPREAD = 0.5
 
 _NDCG = re.compile(r"ndcg[^a-z0-9]*(at)?[^a-z0-9]*10(?![0-9])")
-_VALIDATION = re.compile(r"(?<!e)val")  # but no evaluation
+_VALIDATION = re.compile(r"(?<!e)val")  # but not evaluation
 _CAREFUL = (Verdict.WORSE, Verdict.INSUFFICIENT, Verdict.NOT_WORSE, Verdict.BETTER)  # the most careful first
 _AGAINST: Mapping[str, str] = {"base": " against the base model", "deployed": " against the deployed model"}
 _SO: Mapping[Verdict, str] = {
@@ -43,12 +43,12 @@ class GateRules:
     """What the operator sets.
 
     Attributes:
-        fewest_queries: Held-out queries without which nothing is told.
+        fewest_queries: Held-out queries; with fewer, the verdict is `insufficient`.
         margin: A loss of nDCG@10 that does not matter.
-        confidence: Of an interval.
-        seed: Of the sample and of the resampling.
-        most_queries: Held-out queries that each model is asked for.
-        most_documents: Documents among which they are to find theirs.
+        confidence: The confidence of an interval.
+        seed: The seed of the sample and of the resampling.
+        most_queries: Held-out queries that each model is asked for, at most.
+        most_documents: Documents that they have to find theirs among, at most.
     """
 
     fewest_queries: int = FEWEST_TELLING_QUERIES
@@ -109,7 +109,7 @@ def compare(
         rules: What the operator sets.
 
     Raises:
-        ValueError: The two are not of the same queries, or of none.
+        ValueError: The figures are not of the same queries, or there are none.
     """
     from dropforge.domain.intervals import interval_of  # noqa: PLC0415 - numpy takes a tenth of a second to import
 
@@ -139,16 +139,16 @@ def judge_measured(
     examples: tuple[Example, ...] = (),
     report: str = "",
 ) -> Judgement:
-    """Give the verdict of what the models' own vectors are worth: the most careful one of the comparisons.
+    """Judge by what the models' own vectors are worth: the most careful verdict of the comparisons holds.
 
     Args:
-        tuned: The tuned model's.
-        base: The base model's; None where it was not measured.
-        deployed: That of the model that readers use now; None where there is none, or it was not measured.
+        tuned: What the tuned model's vectors are worth.
+        base: What the base model's are; None where it was not measured.
+        deployed: What those of the model that readers use now are; None where there is none, or it was not measured.
         base_model: The base model's id.
-        space: Of the deployed model.
+        space: The deployed model's space.
         rules: What the operator sets.
-        examples: To show with it.
+        examples: Queries to show with the verdict.
         report: Where the figures of every query are.
 
     Raises:
@@ -180,9 +180,9 @@ def judge_measured(
 
 
 def judge_averages(metrics: Mapping[str, float], *, queries: int, rules: GateRules, base_model: str = "") -> Judgement:
-    """Give the verdict of the averages that the pipeline's evaluator wrote.
+    """Judge by the averages that the pipeline's evaluator wrote.
 
-    The figures of single queries are not known: their differences are taken to have a standard deviation of `SPREAD`.
+    The figures of single queries are not known: their differences are assumed to have a standard deviation of `SPREAD`.
 
     Args:
         metrics: As the evaluator wrote them. Its keys are undocumented: nDCG@10 of base and tuned on the test queries,
@@ -222,11 +222,11 @@ def judge_averages(metrics: Mapping[str, float], *, queries: int, rules: GateRul
 
 
 def insufficient(metrics: Mapping[str, float], *, because: str, queries: int = 0) -> Judgement:
-    """The verdict, with the pipeline's figures, where the test queries prove nothing, whoever is asked.
+    """The verdict `insufficient`, with the pipeline's figures: the test queries prove nothing about any model.
 
     Args:
         metrics: As the evaluator wrote them.
-        because: Why so, in a sentence.
+        because: The reason, in a sentence.
         queries: How many test queries there are; 0 where it is not known.
     """
     return Judgement(
@@ -270,7 +270,7 @@ def _verdict(low: float, high: float, margin: float) -> Verdict:
 
 
 def _told(comparisons: Sequence[Comparison], queries: int, rules: GateRules) -> tuple[Comparison, ...]:
-    """The comparisons; of too few queries none of them says more than all of them together."""
+    """The comparisons; with too few queries, each of them is `insufficient`, as all of them together are."""
     if queries >= rules.fewest_queries:
         return tuple(comparisons)
     return tuple(replace(comparison, verdict=Verdict.INSUFFICIENT) for comparison in comparisons)

@@ -22,9 +22,9 @@ def interval_of(differences: Sequence[float], *, confidence: float, seed: int) -
     The order of the differences does not matter.
 
     Args:
-        differences: Of the queries' figures; each within -1 and 1. One at least.
+        differences: The differences of the queries' figures, each within -1 and 1; one at least.
         confidence: Between 0 and 1.
-        seed: Of the resampling.
+        seed: The seed of the resampling.
     """
     seen = np.sort(np.asarray(differences, np.float64))  # a sum depends on the order, to the last bit
     mean = float(seen.mean())

@@ -90,10 +90,10 @@ def order_for(
             cache key of Vertex's steps, so every run reads from paths of its own.
         project: The project that pays.
         location: Where the job runs.
-        machines: On what.
+        machines: The machines that it runs on.
         encryption_key: The CMEK key's resource name; empty for Google's own.
-        labels: The operator's, for cost tracking.
-        catalogue: Knows the base model, and how its template names what it takes.
+        labels: The operator's labels, for cost tracking.
+        catalogue: Knows the base model, and how its template names its parameters.
 
     Raises:
         Misconfigured: The base model has been taken out of the catalogue.
@@ -144,7 +144,7 @@ def order_for(
 def is_placed_by(order: Order, labels: Mapping[str, str], parameters: Mapping[str, object]) -> bool:
     """Whether a job that has the order's id is the order's own.
 
-    It is told by the labels that are ours and by what it reads; the operator's further labels may have changed since.
+    It is recognised by our own labels and by what it reads; the operator's further labels may have changed since.
     """
     ours = (MANAGED[0], RUN_LABEL, DATASET_LABEL)
     return all(labels.get(key) == order.labels.get(key) for key in ours) and all(
@@ -172,7 +172,7 @@ def problems_of_labels(labels: Mapping[str, str]) -> list[str]:
 
 
 class JobState(StrEnum):
-    """A pipeline job's state, every one on its own: cancelled, paused and failed are three different things."""
+    """A pipeline job's state, each kept apart: cancelled, paused and failed are three different things."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -209,7 +209,7 @@ class Look:
 
 
 def ended_by(request: Request) -> Fault:
-    """That somebody asked for the end of a run."""
+    """The fault of a run that somebody asked to end."""
     return fault_of("CANCELLED", f"asked for by {request.by}")
 
 
@@ -220,8 +220,8 @@ def fault_of(code: str, message: str, step: str = "", *, of_pipeline: bool = Fal
         code: The service's word for it.
         message: In its words.
         step: Where it happened.
-        of_pipeline: Whether the pipeline itself failed: only then can a dataset be to blame. What submission,
-            endpoints and deployments are refused for is the operator's to change.
+        of_pipeline: Whether the pipeline itself failed: only then can a dataset be to blame. Where a
+            submission, an endpoint or a deployment is refused, it is for the operator to act.
     """
     kind = _KINDS.get(code, "service")
     if of_pipeline and kind == "service":

@@ -1,7 +1,7 @@
 """What Vertex AI would refuse the operator's machines for, told before anything is paid for.
 
-Vertex itself tells it late: of training in the job's own task, of serving in a deployment's operation. What is not in
-the catalogue is not doubted, because new machine types appear.
+Vertex itself says so late: for training in the job's own task, for serving in a deployment's operation. What is not in
+the catalogue is accepted, because new machine types appear.
 """
 
 from collections.abc import Iterable, Iterator
@@ -69,7 +69,7 @@ def _of_training(catalogue: Catalogue, training: Hardware) -> Iterator[str]:
 
 
 def _of_pair(catalogue: Catalogue, role: str, hardware: Hardware) -> Iterator[str]:
-    """Whether the machine type takes so many of this accelerator."""
+    """What is wrong where the machine type does not take so many of this accelerator."""
     name, accelerator, count = hardware.machine_type, hardware.accelerator_type, hardware.accelerator_count
     if not accelerator and not count and not _comes_with_accelerators(catalogue, name):
         return  # it serves on its processor

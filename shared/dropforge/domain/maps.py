@@ -56,7 +56,7 @@ class Map:
     Attributes:
         queries: Some of those that were measured.
         documents: Their best documents, and others.
-        explained: By model, `base` and `tuned`: which share of the variance each of the two axes tells.
+        explained: By model, `base` and `tuned`: which share of the variance each of the two axes explains.
     """
 
     queries: tuple[Query, ...]

@@ -42,7 +42,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def in_words(counts: Mapping[str, int]) -> str:
-    """What counts by code come to: `3 errors, 1 warning`; empty for none."""
+    """Counts by code, in words: `3 errors, 1 warning`; empty for none."""
     numbers = dict.fromkeys([*Severity, "finding"], 0)  # another version may know other codes
     for code, count in counts.items():
         numbers[RULES[code].severity if code in RULES else "finding"] += count
@@ -126,7 +126,7 @@ _MENDED = {
     "data": "Mend the dataset and drop it again.",
     "budget": "Ask for less (fewer steps, a smaller batch) and drop it again, or have the operator raise the cap.",
     "quota": "A quota of the project is too small: another attempt starts by itself, up to the number that the operator allows.",
-    "permission": "The job's service account lacks a right: the operator grants it, then `dropforge rerun` begins again.",
+    "permission": "The job's service account lacks a right: have the operator grant it, then `dropforge rerun` begins again.",
     "refusal": "No job was started: change what is refused above, then drop the folder again.",
     "service": "Look at the pipeline job; this is not the dataset's fault. `dropforge rerun` begins again.",
 }
@@ -339,7 +339,7 @@ def _unserved(event: events.AliasUnserved) -> Message:
         Tone.BAD,
         facts=(("Run", event.run), ("Endpoint", event.endpoint)),
         next_step=f"Somebody removed it. `dropforge retire {event.run} --even-current`, then `dropforge approve {event.run}`, "
-        f"serves it again; `dropforge rollback {event.dataset}` points readers to the space before.",
+        f"serves it again; `dropforge rollback {event.dataset}` points readers to the previous space.",
     )
 
 

@@ -32,11 +32,11 @@ KINDS = tuple(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notifications:
-    """What the operator wants people to be told. Events go by their kinds; `*` and `?` stand for more than one.
+    """What the operator wants people to be told. Events go by their kinds; `*` and `?` are wildcards.
 
     Attributes:
         channel: Where Slack's bot tells of every dataset that `channels` does not name.
-        channels: Where it tells of others, by the dataset's name; the first that fits counts.
+        channels: Where it tells of others, by the dataset's name; the first that matches counts.
         events: Which events are told.
         without: Which of them are not.
         broadcast: Which are shown in the channel, too, and not only in their run's thread.
@@ -77,7 +77,7 @@ class Notifications:
 
 
 def problems_of_notifications(wanted: Notifications) -> Iterator[str]:
-    """What an operator cannot mean."""
+    """What is wrong with what an operator wrote, in sentences; none for what is good."""
     for where, channel in _named_channels(wanted):
         if not (_CHANNEL.fullmatch(channel) and (channel == channel.lower() or channel[0] != "#")):
             yield f"{where} is {channel!r}: write a channel's name as '#name', in quotes, or its id, such as C0123456789"

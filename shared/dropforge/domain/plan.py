@@ -70,7 +70,7 @@ class Prices:
     """The operator's price table: none is built in.
 
     Attributes:
-        currency: Of every price in it, such as `USD`.
+        currency: The currency of every price in it, such as `USD`.
         hourly: Price of an hour of a machine, and of one accelerator, by type. An accelerator that is in the price of
             its machine costs 0.
     """
@@ -110,13 +110,13 @@ class Estimate:
         steps: Training steps.
         batch_size: Pairs in a step.
         epochs: How often each example is trained on; 0 where there are none.
-        machine_type: On what it trains.
-        accelerator_type: With what.
-        accelerator_count: With how many.
+        machine_type: The machine type it trains on.
+        accelerator_type: The type of its accelerators.
+        accelerator_count: How many there are.
         machine_hours: Hours, by the clock, from submission to the job's end; waiting for a quota comes on top.
-        accelerator_hours: The same, for each accelerator.
-        currency: Of the prices; empty without a table.
-        price: Of those hours; None where the table lacks something.
+        accelerator_hours: The same, summed over the accelerators.
+        currency: The currency of the prices; empty without a table.
+        price: The price of those hours; None where the table lacks something.
         unpriced: What the table lacks; empty where it lacks nothing.
         serving_price_per_hour: What the endpoint will cost in an hour, with or without traffic; None as above.
         serving_unpriced: What the table lacks for it.
@@ -148,10 +148,10 @@ def estimate(
     Args:
         tuning: Its configuration.
         rows: Data rows in each file, as validation counted them.
-        machines: On what it trains.
-        serving: On what its model will be served.
-        pace: How fast that is.
-        prices: What that costs.
+        machines: The machines it trains on.
+        serving: The machines its model will be served on.
+        pace: How fast training is.
+        prices: What machines cost.
 
     Raises:
         Misconfigured: Nothing says how fast this accelerator is; settings refuse it when they are read.

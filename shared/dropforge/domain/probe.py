@@ -13,7 +13,7 @@ _CANDIDATES = 1_000  # labels looked at for pairs without a query or a document 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What trying a model told: the vectors' length, and what is wrong; empty where nothing is."""
+    """What came of trying a model: the vectors' length, and what is wrong; empty where nothing is."""
 
     dimensions: int
     wrong: str

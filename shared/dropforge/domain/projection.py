@@ -19,7 +19,7 @@ class View:
 
     Attributes:
         points: Where the chosen queries are, and then the chosen documents.
-        explained: Which share of their variance each of the two axes tells.
+        explained: Which share of their variance each of the two axes explains.
         rows: The vectors of the shelf's documents.
         ranks: Query id -> its best document's rank.
     """
@@ -50,10 +50,10 @@ def view(
 def plane(vectors: npt.NDArray[np.floating]) -> tuple[Points, Point]:
     """Principal components: the vectors' places along the two directions in which they differ most.
 
-    The same vectors give the same places: of a direction and its opposite the one is taken whose largest part is positive.
+    The same vectors give the same places: of a direction and its opposite, the one whose largest part is positive is used.
 
     Returns:
-        The places, and the share of the variance that each direction tells. Where the vectors differ in fewer directions,
+        The places, and the share of the variance that each explains. Where the vectors differ in fewer directions,
         the places along the others are 0, and so are the shares.
     """
     points, explained = np.zeros((len(vectors), 2)), np.zeros(2)

@@ -21,7 +21,7 @@ def units(vectors: Sequence[Sequence[float]], names: Sequence[str]) -> Vectors:
         names: What each belongs to, for messages.
 
     Raises:
-        Refused: They are not one for each name, or of different lengths; or one is zero, or holds what is no finite number.
+        Refused: There is not one for each name; or they differ in length; or one is zero or not finite.
     """
     if len(vectors) != len(names):
         raise Refused(f"{len(vectors):,} vectors were answered for {len(names):,} texts: the model cannot be measured")
@@ -38,7 +38,7 @@ def units(vectors: Sequence[Sequence[float]], names: Sequence[str]) -> Vectors:
 
 
 def _units(block: npt.NDArray[np.float64], names: Sequence[str]) -> npt.NDArray[np.float64]:
-    largest = np.abs(block).max(axis=1, keepdims=True, initial=0)  # first to a size whose square is a number
+    largest = np.abs(block).max(axis=1, keepdims=True, initial=0)  # first to a size whose square is finite
     for wrong, what in ((~np.isfinite(largest), "holds a value that is no finite number"), (largest == 0, "is zero")):
         if wrong.any():
             raise Refused(f"the vector of {names[int(wrong.argmax())]} {what}: the model cannot be measured")
@@ -49,7 +49,7 @@ def _units(block: npt.NDArray[np.float64], names: Sequence[str]) -> npt.NDArray[
 def best(queries: Vectors, documents: Vectors, depth: int) -> list[list[int]]:
     """For each query the rows of the documents nearest to it, at most `depth`, the nearest first.
 
-    Of documents that are equally near the one in the earlier row comes first: cosines are summed in double precision and
+    Of documents equally near, the one in the earlier row comes first: cosines are summed in double precision and
     then rounded to single, so that equal vectors have equal cosines wherever they stand.
     """
     ranked: list[list[int]] = []

@@ -80,23 +80,23 @@ BAD = frozenset({State.REJECTED, State.FAILED, State.WITHHELD, State.DEPLOY_FAIL
 # In these states a run has a job that has not ended, as far as anybody has seen.
 WITH_JOB = frozenset({State.SUBMITTED, State.RUNNING, State.PAUSED})
 
-# In these states a run accounts for an endpoint: it is made before the run says so.
+# In these states a run accounts for an endpoint, which is made before the run says so.
 SERVED = frozenset({State.SUCCEEDED, State.DEPLOYING, State.DEPLOYED})
 _JUDGED = frozenset({State.WITHHELD, State.DEPLOYING, State.DEPLOY_FAILED})
 _AT_FAULT = frozenset({State.FAILED, State.CANCELLED, State.WITHHELD, State.DEPLOY_FAILED})
-# How long a run may stand in a state until people are told of it. A tuning of Vertex's largest dataset takes hours.
+# How long a run may stand in a state before people are told of it. A tuning of Vertex's largest dataset takes hours.
 STUCK_AFTER: Mapping[State, timedelta] = {
-    State.VALIDATED: timedelta(hours=6),  # for a quota, too
+    State.VALIDATED: timedelta(hours=6),  # waiting for a quota included
     State.SUCCEEDED: timedelta(hours=2),
     State.SUBMITTED: timedelta(hours=12),
     State.RUNNING: timedelta(hours=24),
     State.PAUSED: timedelta(hours=24),
-    State.DEPLOYING: timedelta(hours=6),  # with a whole corpus to embed, too
+    State.DEPLOYING: timedelta(hours=6),  # embedding a whole corpus included
 }
 
 
 def look(state: State) -> Literal["good", "bad", "plain", "busy"]:
-    """How a state is to look: its colour, and its mark."""
+    """How a state is shown: its colour, and its mark."""
     if state is State.DEPLOYED:
         return "good"
     return "bad" if state in BAD else "plain" if state in SETTLED else "busy"
@@ -124,14 +124,14 @@ class Run:
         attempt: From 1; later ones begin with the same input, and `reason` says why.
         reason: Why there is another attempt; empty for the first.
         dropped_at: When it was taken in, by the clock of the store that its files landed in: tells which drop is newer.
-        pins: Exactly which bytes.
+        pins: The exact bytes of its files.
         tuning: The configuration as resolved.
         state: Where it stands; always the last of `history`.
         history: Every state it reached, oldest first.
-        reopened: How many steps its history had, all told, when a person last took it up again; 0 where nobody did.
+        reopened: How many steps of its history had been told when a person last took it up again; 0 where nobody did.
         checked: What validation found.
         estimate: What its tuning is expected to take; None before it is validated.
-        waiting: Why it is not submitted yet; None where nothing keeps it, or kept it.
+        waiting: Why it is not submitted yet; None where nothing holds it up.
         not_before: Submit it no sooner; None for at once.
         ordered: Who asked for this attempt; None where nobody did.
         stop: Who asked for its end; None where nobody did.
@@ -139,10 +139,10 @@ class Run:
         retirement: Who asked that its model be taken off its endpoint; None where nobody did.
         job: The pipeline job's resource name; empty before submission.
         tuned: What the job left; None before it succeeded.
-        judgement: The gate's; None before it was asked.
+        judgement: The gate's judgement; None before the gate was asked.
         serving: Where it is served; None before deployment began.
         fault: Why it ended badly, or is about to: a deployment that was given up is cleared away first.
-        token: Of the write that stored this record: tells one's own lost answer from another's win.
+        token: Names the write that stored this record: tells our own, whose answer was lost, from somebody else's.
     """
 
     schema: int = 1
@@ -219,7 +219,7 @@ def advance(run: Run, to: State, *, at: datetime, function: str, event: str, **f
     Args:
         run: As it stands.
         to: The state to reach.
-        at: Now. A clock that runs behind the last entry's is drawn up to it: history never goes backwards.
+        at: Now. If that is before the last step, the last step's time is taken: history never goes backwards.
         function: Who makes it.
         event: Id of the event that caused it.
         facts: Fields of the run that become known with it.

@@ -48,7 +48,7 @@ def sample_of(
         seed: Another one gives another sample.
 
     Raises:
-        Unreadable: A label names what its file does not have.
+        Unreadable: A label names a query or a document that its file does not have.
     """
     order = _Order(seed)
     held_out = (label for label in labels_of(labels) if label[0] not in without)
@@ -76,10 +76,10 @@ def _first_judged(
 ) -> dict[str, dict[str, int]]:
     """The first queries with their relevant documents; where these are too many, one more than `most_documents` of them.
 
-    A query that once had to go stays away, for the bar only falls: so those that stay were there from their first label on.
+    A query that had to go never returns, as the bar only falls: those that stay were there from their first label on.
     """
     kept = dict[str, dict[str, int]]()
-    places: list[tuple[int, str]] = []  # negative, for the last of them to come out of the heap first
+    places: list[tuple[int, str]] = []  # negative, so that the last of them comes out of the heap first
     for query, document, score in labels:
         if not score:
             continue

@@ -14,7 +14,7 @@ _SKEW = timedelta(minutes=10)  # by which our clock may be ahead of the service'
 def deployed_model_id_of(run_id: str, *, reopened: int = 0) -> str:
     """The deployed model's id: ten digits that follow from the run, so that a second deployment is refused.
 
-    A run that was taken up again has another one: who is late with undeploying the former finds nothing of this name.
+    A run that was taken up again has another one: whoever undeploys the former too late finds nothing of this name.
     """
     named = run_id if not reopened else f"{run_id} {reopened}"
     return str(int(hashlib.sha256(named.encode()).hexdigest(), 16) % 10**10).zfill(10)
@@ -44,8 +44,8 @@ class Alias:
         run: The run that made it.
         endpoint: Where it answers.
         dimensions: Length of its vectors.
-        wanted_at: When people last asked for it, by a drop, an approval or a rollback: what they asked for earlier, and is
-            done later, does not move the alias back.
+        wanted_at: When people last asked for it, by a drop, an approval or a rollback: what was asked for earlier, but
+            is done later, does not move the alias back.
         base_model: What was tuned for it.
         task_type: What its vectors are for.
         previous: The alias before, kept for rollback; None for the first, and once it is retired.
@@ -87,7 +87,7 @@ def moved(alias: Alias | None, to: Alias) -> Alias:
     """Point the alias to a newly deployed space, unless a newer drop's is there already. Idempotent."""
     if alias is None:
         return to
-    if to.request:  # the clocks of people differ: what is asked for by hand is asked for now
+    if to.request:  # people's clocks differ: what is asked for by hand counts as asked for now
         to = replace(to, wanted_at=max(to.wanted_at, alias.wanted_at))
     if alias.run == to.run or alias.wanted_at > to.wanted_at:
         return alias
@@ -95,7 +95,7 @@ def moved(alias: Alias | None, to: Alias) -> Alias:
 
 
 def confirmed(alias: Alias | None, run_id: str) -> Alias | None:
-    """The same alias as another object, to be written anew, where it points to a run's space; else the very object."""
+    """A copy of the alias, so that it is written anew, where it points to a run's space; else the very object."""
     return replace(alias) if alias and alias.run == run_id else alias
 
 

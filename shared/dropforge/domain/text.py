@@ -29,7 +29,7 @@ def printable(text: str) -> str:
 
 
 def harmless(text: str) -> str:
-    """The text, of which neither a terminal nor a CI runner obeys anything."""
+    """The text with nothing in it that a terminal or a CI runner would obey."""
     return COMMAND.sub(lambda _: ESCAPED_MARK, printable(text))
 
 
@@ -55,7 +55,7 @@ def shortened(text: str, most: int) -> str:
 
 
 def as_span(time: timedelta) -> str:
-    """A time in its largest whole unit: `5 s`, `10 min`, `3 h`, `2 d`; less than none is none."""
+    """A time in its largest whole unit: `5 s`, `10 min`, `3 h`, `2 d`; a negative one counts as none."""
     seconds = max(int(time.total_seconds()), 0)
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= size:

@@ -1,6 +1,6 @@
-"""What every deployment has, by name: topics, who takes them, and what ticks.
+"""What every deployment has, by name: topics, who subscribes to them, and what ticks.
 
-The laptop and the cloud are deployed from a file of their own, which says the same and more (a test holds them together).
+The laptop and the cloud are deployed from a file of their own, which says the same and more (a test compares them).
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ JOBS_LOG = "pipeline-job-events"  # of the service's log, through a sink
 PUBLIC = tuple(dict.fromkeys(event.TOPIC for event in EVERY_TYPE))
 TOPICS = (*PUBLIC, JOBS_LOG, WATCH_REQUESTS, SWEEP_REQUESTS)
 
-VALIDATE = "validate_dataset"  # it takes no topic: objects of the drop bucket set it in motion
+VALIDATE = "validate_dataset"  # it takes no topic: objects in the drop bucket trigger it
 TAKES: Mapping[str, tuple[str, ...]] = {
     "submit_tuning": (DatasetValidated.TOPIC,),
     "watch_status": (WATCH_REQUESTS, JOBS_LOG),
@@ -32,5 +32,5 @@ def late_after(worker: str, patience: timedelta) -> timedelta:
 
 
 def dead_letters(function: str) -> str:
-    """The topic, and the subscription on it, that keep what a function did not live to take."""
+    """The topic, and the subscription on it, that keep what could not be delivered to a function."""
     return f"dead-{function}"

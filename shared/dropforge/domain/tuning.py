@@ -45,7 +45,7 @@ class Tuning:
     embed_corpus: bool = False
 
     def as_mapping(self) -> dict[str, object]:
-        """What of it says anything, for digests: a setting that a later release adds leaves old versions as they were."""
+        """The settings that are set, for digests: one that a later release adds leaves old versions as they were."""
         return {key: value for key, value in asdict(self).items() if value not in (None, False)}
 
 
@@ -133,7 +133,7 @@ def resolve(text: bytes | None, bounds: Bounds, today: date, findings: Findings)
     for entry in _entries(text or b"", tell):
         key, value, rule = entry.key, entry.value, rules.get(entry.key)
         if key in seen:
-            what = f"{quoted(key)} stands on line {seen[key]} already"
+            what = f"{quoted(key)} is already on line {seen[key]}"
             tell("tuning-duplicate-key", entry.line, what, column=entry.column)
             continue
         seen[key] = entry.line
@@ -143,12 +143,12 @@ def resolve(text: bytes | None, bounds: Bounds, today: date, findings: Findings)
         elif not rule.holds(value):
             shown = quoted(value) if isinstance(value, str) else value
             what = f"{key} is {shown}, but takes {rule.wants}{_near(value, rule)}"
-            hint = f"Mend it, or leave the line out for {getattr(bounds.defaults, key)}."
+            hint = f"Correct it, or leave the line out to get {getattr(bounds.defaults, key)}."
             tell("tuning-bad-value", entry.line, what, hint, entry.value_column)
         elif key == "deploy" and value not in bounds.allowed_deploy:
             allowed = ", ".join(policy for policy in POLICIES if policy in bounds.allowed_deploy)
             what = f"deploy is {value}, which the operator does not allow"
-            hint = f"Use one of {allowed}, or leave the line out for {bounds.defaults.deploy}."
+            hint = f"Use one of {allowed}, or leave the line out to get {bounds.defaults.deploy}."
             tell("tuning-deploy-not-allowed", entry.line, what, hint, entry.value_column)
         else:
             tuning = replace(tuning, **{key: float(value) if key == "learning_rate_multiplier" else value})  # type: ignore[arg-type]
@@ -260,7 +260,7 @@ def _of_its_end(model: BaseModel, bounds: Bounds, today: date) -> Iterator[_Refu
     if model.retires <= today:
         code, what = "tuning-retired-model", f"{model.id} was retired on {model.retires}"
     elif model.closes <= today:
-        what = f"{model.id} takes no new tuning since {model.closes}, and will be retired on {model.retires}"
+        what = f"{model.id} has taken no new tuning since {model.closes}, and will be retired on {model.retires}"
         code = "tuning-closed-model"
     elif model.retires - today <= SOON:
         what = f"{model.id} takes new tuning until {model.closes}, and will be retired on {model.retires}"

@@ -23,7 +23,7 @@ def version_of(pins: Iterable[Pin], configuration: Mapping[str, object]) -> str:
     return digest.hexdigest()
 
 
-LONGEST_RUN_ID = 63  # characters of 40, a dash, 12, and the number of an attempt; more than there ever are
+LONGEST_RUN_ID = 63  # characters: a name of 40, a dash, 12 digits, and the number of an attempt, with room to spare
 
 
 def run_id_of(dataset: str, version: str, attempt: int = 1) -> str:

@@ -1,1 +1,1 @@
-"""The work: one file a function, each a function of an event and the ports it names."""
+"""The workers: a file for each deployed function, and its steps. A worker takes an event and the ports it names."""

@@ -7,7 +7,7 @@ from dropforge.settings import Settings
 
 
 def averages_of(run: Run, settings: Settings) -> Judgement:
-    """What the pipeline's own averages tell of a run's model."""
+    """The verdict on a run's model by the pipeline's own averages."""
     metrics = run.tuned.metrics if run.tuned else {}
     counts, held_out = (run.checked.counts, run.checked.held_out) if run.checked else ({}, 0)
     rules = settings.operator.gate

@@ -37,12 +37,12 @@ def deploy(event: Event, *, host: ModelHost, progress: Progress, settings: Setti
 def decide(run: Run, *, host: ModelHost, progress: Progress, settings: Settings, cause: str) -> Outcome:
     """Start the deployment of a model whose run succeeded, or withhold it where that is certain already.
 
-    An endpoint bills: a model that cannot pass is not loaded to be measured. The gate is asked once it is.
+    An endpoint bills: a model that cannot pass is not loaded to be measured. The gate is asked after the measurement.
 
     Args:
         run: As the ledger has it.
         host: Who would serve it.
-        progress: Tells of it.
+        progress: Moves the run on, and publishes each step.
         settings: The operator's wishes.
         cause: Id of the event, or tick, for the run's history.
 

@@ -1,4 +1,4 @@
-"""What a run reads: the files that were validated, and pinned below its own prefix."""
+"""The files that a run reads: those that were validated, copied below its own prefix."""
 
 import io
 from collections.abc import Iterator, Mapping
@@ -14,14 +14,14 @@ _SMALL = 1024 * 1024  # bytes
 
 @dataclass(frozen=True)
 class Input:
-    """A run's input files, listed once, and opened once where they are small: they stay as they are."""
+    """A run's input files, listed once, and read once where they are small: they never change."""
 
     state: ObjectStore
     run: str
     _read: dict[str, bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def lines(self, name: str) -> Iterator[bytes]:
-        """The lines of one of them.
+        """The lines of an input file.
 
         Raises:
             Unreadable: The run has no such file.

@@ -35,11 +35,11 @@ class Measurement:
 
     Attributes:
         aliases: Say what readers use now.
-        ledger: Knows the run that made it.
+        ledger: Knows the run that made what they use.
         state: Where the figures of every query are kept.
         host: Serves the models.
         settings: The operator's rules.
-        patient: Whether another model that does not answer now is waited for; else the others decide.
+        patient: Whether to wait for another model that does not answer now; if not, the others decide.
     """
 
     aliases: Aliases
@@ -50,12 +50,12 @@ class Measurement:
     patient: bool = True
 
     def judgement(self, run: Run, serving: Serving, read: Input) -> Judgement:
-        """The verdict on a run's model, which `serving` says where to find, by what the run reads.
+        """The verdict on a run's model, which is served where `serving` says, measured with the run's own files.
 
         Where measuring it would tell nothing, or a service refuses it, the pipeline's own averages decide.
 
         Raises:
-            Exhausted, Unavailable: Not now.
+            Exhausted, Unavailable: It cannot be measured now.
         """
         averages = averages_of(run, self.settings)
         if not can_tell(run, self.settings):
@@ -90,7 +90,7 @@ class Measurement:
         return judgement
 
     def _by_base(self, texts: Sequence[Text], tuning: Tuning) -> list[list[float]]:
-        """By the base model; it takes titles of documents only, so elsewhere they are a part of the text."""
+        """The base model's vectors. It takes titles of documents only; otherwise the title becomes part of the text."""
         if tuning.task_type != "RETRIEVAL_DOCUMENT":
             texts = [Text("", f"{text.title} {text.text}".strip()) for text in texts]
         return self.host.embed_by_base(tuning.base_model, texts, tuning.task_type, tuning.output_dimensionality)
@@ -123,7 +123,7 @@ class Measurement:
         return self._asked(sample, lambda texts: self.host.embed(used.endpoint, texts, used.task_type))
 
     def _asked(self, sample: Sample, embed: Embed, take: Take | None = None) -> Measured | None:
-        """What another model's vectors are worth; None where it is gone, does not take this, or has not answered for long."""
+        """What another model's vectors are worth; None where it is gone, refuses, or has been silent for too long."""
         try:
             return _measured(sample, embed, take)
         except (Missing, Refused):

@@ -15,10 +15,10 @@ LEASE = timedelta(minutes=2)  # longer than a post can take, pauses included
 
 
 def notify(event: Event, *, claims: Claims, notifier: Notifier, webhook: Webhook | None, settings: Settings) -> Outcome:
-    """Post an event's message, once; and send the event, once, to where the operator wants it besides.
+    """Post an event's message, once; and send the event, once, to the operator's webhook where there is one.
 
-    Neither knows an idempotency key that it must heed, so a claim stands before each. A post is repeated only where its
-    answer was lost, or where a crash came between it and its note. One that fails repeats nothing of the other.
+    Neither receiver has to heed an idempotency key, so a claim guards each. A post is repeated only where its answer
+    was lost, or where a crash came between it and its mark. If one fails, the other is not repeated.
     """
     message = message_of(event)
     if message is None:
@@ -34,7 +34,7 @@ def notify(event: Event, *, claims: Claims, notifier: Notifier, webhook: Webhook
             told += _once(claims, name, post)
         except (Transient, Permanent) as error:
             failures.append(error)
-    if failures:  # what may work later comes again; only then is there nothing left but to set it aside
+    if failures:  # first what may work later: only once that is done is the event set aside for the other
         raise min(failures, key=lambda error: isinstance(error, Permanent))
     return done("told") if told else repeated("told before")
 

@@ -1,7 +1,7 @@
 """Bring a tuned model to its readers: an endpoint of its own, the model on it, a try, the gate, and then the alias.
 
 Every look takes the next step that is possible; any number of looks may meet. What becomes of a model is decided once,
-in the ledger, while nobody has decided it: until then no reader is pointed to it.
+in the ledger, by whoever comes first: until then no reader is pointed to it.
 """
 
 from dataclasses import dataclass, replace
@@ -50,7 +50,7 @@ class Rollout:
         aliases: Where readers are pointed to.
         state: Where the runs' data lie.
         host: Who serves models.
-        progress: Tells of it.
+        progress: Moves runs on, and publishes each step.
         settings: The operator's wishes.
         cause: Id of the tick, for the runs' histories.
         until: When this look's time is up.
@@ -95,7 +95,7 @@ class Rollout:
                 return False
         try:
             serves = self.host.serves(serving.endpoint, serving.deployed_model)
-        except Missing:  # its making was lost, or somebody removed it
+        except Missing:  # its creation was lost, or somebody removed it
             serves = None
         if not serves:
             return self._load(run, serving, tuned, is_there=serves is not None)
@@ -122,7 +122,7 @@ class Rollout:
         try:
             operation = self.host.operation(name)
         except Missing:
-            return True, None  # forgotten by the service: how things are tells the rest
+            return True, None  # forgotten by the service: what is there now tells the rest
         return operation.done, operation.fault
 
     def _again(self, run: Run, serving: Serving, fault: Fault) -> bool:
@@ -161,7 +161,7 @@ class Rollout:
         return self._point(run) if run.serving and run.serving.decision == "open" else True
 
     def _point(self, run: Run) -> bool:
-        """Point readers to it, and say so. Nothing stops it any more."""
+        """Point readers to the model, and record that. Nothing stops it any more."""
         alias = self.aliases.move(alias_of(run))
         current = alias.run == run.id
         previous_space = alias.previous_space if current else alias.space
@@ -197,7 +197,7 @@ class Rollout:
             return probe.Answer(0, str(error))
 
     def _measuring(self, run: Run, serving: Serving, read: Input) -> Changes:
-        """Ask the gate what becomes of it. What it says is written down with it."""
+        """Ask the gate what becomes of the model. The judgement is stored together with the decision."""
         if serving.passed:
             return {}
         if run.approval:
@@ -243,7 +243,7 @@ class Rollout:
     def _clear_away(self, run: Run, serving: Serving, to: State) -> bool:
         """Leave nothing behind that bills, then say so. It takes several looks.
 
-        What has readers, or may have them from before the run, stays: the sweep tells of it.
+        An endpoint that has readers, or may have some from before the run, stays: the sweep tells of it.
         """
         if not self.aliases.lead_to(run):
             self.host.discard(serving.endpoint, serving.deployed_model, made_since=endpoint_since(run))
@@ -253,12 +253,12 @@ class Rollout:
     # The record
 
     def _while_undecided(self, run: Run, changes: Changes, *, heeding_stop: bool = True) -> Run:
-        """Change a run, unless it was decided since it was looked at, or taken up again: what was seen is then out of date.
+        """Change a run, unless it was decided or taken up again since it was read: what was seen is then out of date.
 
         Args:
-            run: As it was looked at.
+            run: As it was read.
             changes: What becomes known: its judgement, its fault, and fields of what is served.
-            heeding_stop: Whether somebody who asked for its end meanwhile is heard first.
+            heeding_stop: Whether a request for its end that came meanwhile goes first.
         """
         of_run = {key: changes[key] for key in changes.keys() & _OF_RUN}
         of_serving = {key: changes[key] for key in changes.keys() - _OF_RUN}

@@ -49,7 +49,7 @@ def sweep(
     progress: Progress,
     settings: Settings,
 ) -> Outcome:
-    """Look for whatever nobody has moved for longer than it may take, and move it. Each repair says why."""
+    """Find whatever has stood still for longer than it may, and move it on. Each repair is logged with its reason."""
     until = progress.clock.now() + settings.working_time
     intake = Intake(drop, state, progress, settings)
     sweeper = Sweeper(intake, tuner, host, aliases, orders, progress, settings, tick.id)
@@ -67,7 +67,7 @@ def sweep(
 
 @dataclass(frozen=True, slots=True)
 class Chore:
-    """One record to look at. `do` says why something had to be repaired, or nothing."""
+    """One record to look at. `do` returns why something had to be repaired; nothing if all was well."""
 
     kind: str
     name: str
@@ -88,7 +88,7 @@ class Sweeper:
     cause: str
 
     def chores(self) -> Iterator[Chore]:
-        """Everything that may need a repair, told from listings alone. One that fails does not hide the others."""
+        """Everything that may need a repair, from listings alone. A listing that fails does not hide the others."""
         for listing in (self._runs, self._folders, self._spaces, self._served, self._jobs, self._days):
             with isolated(listing=listing.__name__.strip("_")):
                 yield from listing()
@@ -98,7 +98,7 @@ class Sweeper:
     def _runs(self) -> Iterator[Chore]:
         """Runs that an event should have moved on, and those that have stood still for longer than is normal.
 
-        Whatever waits for a quota, has a job or a deployment is followed by the watcher.
+        A run that waits for a quota, or has a job or a deployment, is followed by the watcher.
         """
         for owed in self.progress.ledger.active():
             now = self.progress.clock.now()
@@ -125,7 +125,7 @@ class Sweeper:
         if run.state is State.VALIDATED:
             outcome = self.orders.place(run, cause=self.cause, is_new=True)
             if outcome.what is What.DEFERRED:
-                self.progress.ledger.note_waiting(run)  # its marker was written anew, and said so no more
+                self.progress.ledger.note_waiting(run)  # its marker was written anew, and no longer said that it waits
             return f"no event had it submitted: {outcome.why}"
         if run.state is State.SUCCEEDED:
             outcome = decide(run, host=self.host, progress=self.progress, settings=self.settings, cause=self.cause)
@@ -142,7 +142,7 @@ class Sweeper:
         return f"it waits: {notice.reason}; told" if is_news else ""
 
     def _cut_off(self, owed: Owed) -> str:
-        """Validation began and left no record: begin it again, or forget it when the folder is another by now."""
+        """Validation began and left no record: begin it again, or forget it when the folder has changed since."""
         intent = self.progress.ledger.intent(owed.run)
         if intent is None:
             return ""
@@ -164,7 +164,7 @@ class Sweeper:
     # Folders
 
     def _folders(self) -> Iterator[Chore]:
-        """Folders whose present files nobody has taken in."""
+        """Folders that nobody has taken in as they are now."""
         taken = self.progress.ledger.intakes()
         for folder in _grouped(self.intake.drop.list(datasets.ROOT)):
             if taken.get(as_name(folder.dataset)) != folder.drop and not self._is_fresh(folder):
@@ -202,7 +202,7 @@ class Sweeper:
         return outcome.why if outcome.what is What.DONE else ""
 
     def _served(self) -> Iterator[Chore]:
-        """Endpoints of ours that no run may account for: they may bill; and whom readers are pointed to."""
+        """Our endpoints, as they may bill with no run to account for them; then what readers are pointed to."""
         serving = set()
         for endpoint in self.host.endpoints():
             yield Chore("endpoint", endpoint.name, partial(self._endpoint, endpoint))
@@ -214,17 +214,17 @@ class Sweeper:
         run = self.progress.ledger.load(endpoint.run) if endpoint.run else None
         if run and (run.state is State.DEPLOYED or self.progress.clock.now() - run.updated < self.settings.patience):
             return ""  # in use, or being removed just now
-        if run and not run.is_settled:  # on its way, unless its record came back from before, and its marker did not
+        if run and not run.is_settled:  # on its way, unless an older record was restored, and its marker was not
             return f"it is {run.state}, which nobody followed" if self.progress.catch_up(run) else ""
         if run and endpoint.name == self.host.endpoint(run.id) and self._is_left(endpoint, run):
             self.host.discard(endpoint.name, deployed_model_id_of(run.id, reopened=run.reopened))
             return f"the run is {run.state}, and its endpoint was left: removed"
-        # Whose it is only people know.
+        # Only people know whose it is.
         notice = announcements.unowned(endpoint.name, run, dataset=endpoint.dataset, at=endpoint.created)
         return "no run accounts for it: told, not deleted" if self.progress.mention(notice) else ""
 
     def _is_left(self, endpoint: Endpoint, run: Run) -> bool:
-        """Whether the endpoint is the run's, on record or not, and nobody's whose record is lost."""
+        """Whether the endpoint is the run's, on record or not, and not that of a run whose record is lost."""
         return endpoint.created >= endpoint_since(run) and not self.aliases.lead_to(run)
 
     def _aliases(self, serving: Collection[str]) -> Iterator[Chore]:
@@ -259,7 +259,7 @@ class Sweeper:
     # Jobs
 
     def _jobs(self) -> Iterator[Chore]:
-        """Jobs of runs that ended in the very moment in which they were submitted: they bill."""
+        """Jobs of runs that ended at the very moment they were submitted: the jobs still bill."""
         active = {owed.run for owed in self.progress.ledger.active()}
         for run_id in self.tuner.unfinished():
             if run_id not in active:

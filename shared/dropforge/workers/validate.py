@@ -35,7 +35,7 @@ def validate(
     progress: Progress,
     settings: Settings,
 ) -> Outcome:
-    """See to the folder in which a file has landed.
+    """Check the folder in which a file has landed, once it is complete.
 
     Every file of a drop sends its event here. The newest file speaks for the folder: its handler waits until the
     folder has been quiet for `settle_seconds`, the others acknowledge. Events that come twice, late or out of order
@@ -93,7 +93,7 @@ class Intake:
         """The files that the folder still waits for."""
         absent = folder.missing(split_test_labels=False)
         if absent != (TEST_LABELS,):
-            return absent  # only the test labels can be wished away, so nothing needs to be read
+            return absent  # only the test labels can be optional, so nothing needs to be read
         try:
             tuning = self._examiner.configuration(folder, self._today, Findings())
         except Missing:  # replaced or removed meanwhile: its own event follows
@@ -108,7 +108,7 @@ class Intake:
         try:
             listed = self._examiner.manifest(folder)
         except (Unreadable, Missing):
-            return False  # the folder can still complete itself by growing quiet, and is told of it then
+            return False  # the folder can still complete itself by growing quiet; the manifest is reported then
         return bool(listed) and not folder.differing(listed)
 
     def _is_settled(self, folder: Folder) -> bool:
@@ -137,7 +137,7 @@ class Intake:
         tuning = self._examiner.configuration(folder, self._today, findings)
         self._examiner.compare_with_manifest(folder, findings)
         configuration = tuning.as_mapping()
-        if findings.rejected:  # two broken side files resolve alike, but are not the same
+        if findings.rejected:  # two broken side files resolve to the same configuration, but differ
             sides = (folder.by_name.get(name) for name in (TUNING, MANIFEST))
             configuration |= {file.name: file.crc32c for file in sides if file}
         version = version_of(folder.pins, configuration)
@@ -207,13 +207,13 @@ class Intake:
         return done("the same version as before: skipped", known.id)
 
     def _pin(self, folder: Folder, run_id: str) -> None:
-        """Copy exactly what was checked to where the job will read it, and nobody else writes."""
+        """Copy exactly what was checked to where the job will read it, and where nobody else writes."""
         for name in datasets.DATA:
             if name in folder.by_name:
                 self.state.copy_from(folder.by_name[name], f"runs/{run_id}/input/{name}")
 
     def _file(self, report: Report, run_id: str) -> Checked:
-        """Keep the whole report beside the run; what events carry of it is short."""
+        """Keep the whole report beside the run; events carry only a little of it."""
         name = f"runs/{run_id}/report.json"
         self.state.write(name, wire.report(report), replacing=None)
         return Checked(

@@ -1,9 +1,9 @@
-"""Keep of a measurement what people look at on a run's page: a map of the texts, and a shelf of documents to search.
+"""Keeps what people look at of a measurement on a run's page: a map of the texts, and a shelf of documents to search.
 
     runs/RUN/map.json    `dropforge.domain.maps.Map`, less than 100 KB
     runs/RUN/shelf.json  `dropforge.domain.maps.Shelf`, 4 to 5 MB for a thousand documents
 
-Neither is worth a verdict: what goes wrong with them is logged, and the gate decides without.
+Neither may cost a verdict: what goes wrong with them is logged, and the gate decides without them.
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ class Views:
         self._views: dict[str, View] = {}
 
     def take(self, model: str, queries: Vectors, documents: Vectors, measured: Measured) -> None:
-        """Keep what is shown of a model's vectors, which were measured."""
+        """Keep what is shown of a model's measured vectors."""
         from dropforge.domain.projection import view  # noqa: PLC0415 - numpy takes a tenth of a second to import
 
         with isolated(run=self._run):

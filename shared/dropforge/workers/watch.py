@@ -1,7 +1,7 @@
 """Follow what takes long: pipeline jobs and deployments. Nobody waits for them; every tick takes a look.
 
-Its work follows what is in flight, and of that what has changed: the runs' markers and the jobs that have not ended are
-one listing each, and only a run whose job has ended, or is in another state than was told of it, is looked at by itself.
+Its work grows with what is in flight and has changed: the runs' markers and the jobs that have not ended are one
+listing each, and only a run whose job has ended, or is in another state than was last told, is looked at by itself.
 """
 
 from contextlib import suppress
@@ -26,7 +26,7 @@ from dropforge.workers.rollout import Rollout
 from dropforge.workers.turns import Turns
 
 FUNCTION = "watch_status"
-_LAGS = timedelta(minutes=3)  # longer than an event is on its way, as a rule
+_LAGS = timedelta(minutes=3)  # longer than an event takes to arrive, as a rule
 _WITHOUT_JOB = frozenset({None, State.VALIDATED})
 
 
@@ -42,9 +42,9 @@ def watch(
     progress: Progress,
     settings: Settings,
 ) -> Outcome:
-    """Take one look at every run that is in flight; or at one, when the service's log tells that its job has ended.
+    """Take one look at every run that is in flight; or at one, when the service's log says that its job has ended.
 
-    What goes wrong with one does not touch the next.
+    What goes wrong with one run does not touch the next.
     """
     until = progress.clock.now() + settings.working_time
     rollout = Rollout(aliases, state, host, progress, settings, event.id, until)
@@ -70,7 +70,7 @@ def watch(
 
 @dataclass(frozen=True, slots=True)
 class Watcher:
-    """Takes the next step of a run, whichever it is: it asks how things are, so any number of them may look."""
+    """Takes the next step of a run, whichever it is: it goes by the present state, so any number may look."""
 
     tuner: Tuner
     orders: Orders
@@ -81,7 +81,7 @@ class Watcher:
     cause: str
 
     def submit(self, waiting: list[Owed], until: datetime) -> tuple[int, bool]:
-        """Submit the runs that wait for room, the oldest first, until there is none again.
+        """Submit the runs that wait for room, the oldest first, until there is no room left.
 
         Returns:
             How many were submitted, and whether others still wait for room.
@@ -136,7 +136,7 @@ class Watcher:
             return self._job(run)
         if run.state is State.DEPLOYING:
             return self.rollout.step(run)
-        if run.state is State.VALIDATED and run.stop:  # who asked for its end was cut off
+        if run.state is State.VALIDATED and run.stop:  # whoever asked for its end was cut off
             return self.orders.place(run, cause=self.cause).what is What.DONE
         return False
 
@@ -185,11 +185,11 @@ def _is_news(owed: Owed, job: JobState | None, late: datetime) -> bool:
     """Whether a run should be looked at.
 
     Args:
-        owed: What its marker says, which may lag behind: a job of a run that is not said to have one is news, too, and
-            what is said to have come further may have been taken up by somebody who was cut off.
+        owed: What its marker says, which may lag behind: a job is news, too, where the marker tells of none, and a run
+            that is said to be past its job may have been taken up again by somebody who was cut off.
         job: The state of its job; None where it has ended, or there is none.
-        late: What has no job and was touched before that should have come further: its marker may have been set back, or
-            made anew, by somebody who was held up, and its run have ended since.
+        late: A run without a job whose marker was last written before this should have come further: somebody who was
+            held up may have set the marker back, or made it anew, and the run have ended since.
     """
     if owed.state in WITH_JOB:
         return job is not JobState.WAITING and (job is None or RUN_STATE[job] is not owed.state)

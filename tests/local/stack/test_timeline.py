@@ -105,5 +105,5 @@ def test_up_tells_what_happens_from_now_on_and_says_so_when_it_cannot(clients, c
     clients.subscriber.delete_subscription(subscription=subscriptions(clients)[0])
     telling.join(30)
 
-    assert "told here no more (listening: " in capsys.readouterr().err
+    assert "no longer shown here (listening: " in capsys.readouterr().err
     assert subscriptions(clients) == []

@@ -38,7 +38,7 @@ def test_a_broken_folder_is_annotated():
     log = annotations(broken(), "data/topics/")
     assert (
         "::error file=data/topics/test_label.tsv,line=21,col=9,title=labels-score::"
-        'the score is "0.5", not a whole number from 0. Use 0 for unrelated, 1 and more for how relevant.'
+        'the score is "0.5", not a whole number from 0 up. Use 0 for unrelated, 1 and more for how relevant.'
     ) in log.splitlines()
     kinds = [name for name, _, _ in obeyed(log)]
     assert kinds == ["error"] * 7 + ["warning", "notice"]

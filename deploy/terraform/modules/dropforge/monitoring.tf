@@ -40,7 +40,7 @@ locals {
       aligner   = "ALIGN_MAX"
       threshold = 0
       lasting   = 0
-      todo      = "Pub/Sub gave up on messages. `dropforge dlq list` shows them; the function's log says why. Mend it, then `dropforge dlq retry`."
+      todo      = "Pub/Sub gave up on messages. `dropforge dlq list` shows them; the function's log says why. Fix it, then `dropforge dlq retry`."
     }
     given_up = {
       title     = "an event was set aside"

@@ -1,7 +1,7 @@
-"""Who stands at the console's door, by the word of Google's Identity-Aware Proxy.
+"""Who comes to the console, as Google's Identity-Aware Proxy says.
 
-https://cloud.google.com/iap/docs/signed-headers-howto: the proxy signs who it let in; what it writes beside that, anybody
-could write who comes in another way.
+https://cloud.google.com/iap/docs/signed-headers-howto: the proxy signs whom it let in; its other headers could be
+forged by anybody who comes in another way.
 """
 
 from collections.abc import Mapping

@@ -15,7 +15,7 @@ from dropforge.domain.errors import Missing, NotPermitted
 Received = tuple[bytes, dict[str, str]]  # a message's data and attributes
 
 _PREFIX = "tail"
-_DAY = 86_400  # seconds; a subscription of somebody who was cut off goes by itself, and no sooner can be asked for
+_DAY = 86_400  # seconds, the least: then the subscription of somebody who was cut off expires by itself
 _KEPT = 600  # seconds of messages: the least
 _LOOKS_EVERY = 1.0  # second
 _PATIENCE = 10.0  # seconds until a stream has ended
@@ -61,7 +61,7 @@ class Listening:
                 yield once(heard)
         finally:
             for name in named:
-                with suppress(GoogleAPIError):  # it was not made; or it goes by itself
+                with suppress(GoogleAPIError):  # it was not made; or it expires by itself
                     self._subscriber.delete_subscription(subscription=name)
             self._subscriber.close()
 
@@ -108,7 +108,7 @@ class Listening:
 
 
 def once(heard: Iterable[Received]) -> Iterator[Received]:
-    """Each event once, by its id: Pub/Sub delivers again, and what is not known to be published is published again."""
+    """Each event once, by its id: Pub/Sub may deliver again, and we publish again where an answer was lost."""
     known = Known()
     for data, attributes in heard:
         event_id = attributes.get("ce-id", "")

@@ -1,7 +1,7 @@
 """Vectors of many texts, from Vertex AI's REST method `predict`: several requests at once, at a pace.
 
 Google's own session makes the calls, and `wire` reads the answers. The generated client makes a message of every
-single number, a hundred times as slowly: 12 ms for five vectors of 768, against 0.1 ms, and meanwhile no thread gets on.
+single number, a hundred times as slowly: 12 ms for five vectors of 768, against 0.1 ms, while no other thread runs.
 """
 
 import threading
@@ -30,10 +30,10 @@ Vectors = list[list[float]]
 
 _AT_ONCE = 8  # requests
 _PATIENCE = 60.0  # seconds for one call
-_PERSEVERANCE = 90.0  # seconds that a request is asked again for: quotas are by the minute
+_PERSEVERANCE = 90.0  # seconds for which a request is tried again: quotas are by the minute
 _DOCUMENT = "RETRIEVAL_DOCUMENT"  # the one task type with which a base model takes a title
 _SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
-# More cannot be read: eight characters a token is twice what English has. What is over would only make requests large.
+# No model reads more: eight characters a token is twice what English has. The rest would only make requests large.
 _LONGEST = 8 * LIMITS.most_tokens
 _BYTES_A_TOKEN = 3  # an estimate on the safe side; a request that has too many all the same is halved
 
@@ -56,11 +56,11 @@ class Predictions:
     """Embeds texts with the models of one Vertex AI."""
 
     def __init__(self, address: str, a_minute: int) -> None:
-        """Nothing is asked yet.
+        """Keep the address and the pace; nothing is asked yet.
 
         Args:
             address: The API's host; or, of a stand-in on this machine, its `http://` address.
-            a_minute: Requests that the threads of this process send at most.
+            a_minute: Requests that the threads of this process send in a minute, at most.
         """
         self._address = address if address.startswith("http://") else f"https://{address}"
         self._throttle = Throttle(a_minute)
@@ -69,7 +69,7 @@ class Predictions:
         """See `ModelHost.embed`."""
 
         def ask(some: Sequence[Text]) -> Vectors:
-            # A tuned model wants all three in each, however empty.
+            # A tuned model wants all three fields in each, however empty.
             instances = [
                 {"content": text.text, "task_type": task_type, "title": text.title} for text in map(_readable, some)
             ]
@@ -133,13 +133,13 @@ class Predictions:
     @cached_property
     def _session(self) -> Any:  # noqa: ANN401 - Google's session has no types
         if self._address.startswith("http://"):
-            return AuthorizedSession(AnonymousCredentials())  # a token must never go over an open line
+            return AuthorizedSession(AnonymousCredentials())  # a token must never go over an unencrypted line
         credentials, _ = google.auth.default(scopes=_SCOPES)
         return AuthorizedSession(credentials)
 
 
 class Throttle:
-    """Lets so many through a minute, evenly, whichever thread comes."""
+    """Lets `a_minute` requests through each minute, evenly spaced, whichever threads send them."""
 
     def __init__(self, a_minute: int) -> None:
         self._apart = 60 / a_minute  # seconds
@@ -147,7 +147,7 @@ class Throttle:
         self._lock = threading.Lock()
 
     def keep(self) -> None:
-        """Come back when it is one's turn."""
+        """Return when it is the caller's turn."""
         with self._lock:
             now = time.monotonic()
             turn = max(now, self._next)
@@ -182,7 +182,7 @@ def _all(ask: Callable[[Sequence[Text]], Vectors], requests: Iterator[Sequence[T
 
 
 def _requests(texts: Sequence[Text], most: int, most_tokens: int | None = None) -> Iterator[Sequence[Text]]:
-    """The texts in requests of at most so many, and of so many tokens by our estimate."""
+    """The texts in requests of at most `most` texts, and at most `most_tokens` tokens by our estimate."""
     begin = tokens = 0
     for place, text in enumerate(texts):
         size = _tokens(text) if most_tokens else 0

@@ -1,6 +1,6 @@
 """What Google says of a project, over REST: services, rights, policies, quotas, keys.
 
-Half a dozen requests, for which a client library each would be a dependency: Google's own session makes them.
+Half a dozen requests are not worth a client library each: Google's own session makes them.
 """
 
 from collections.abc import Collection, Iterable
@@ -162,7 +162,7 @@ class GoogleProject:
 
 
 def _policy(answer: dict[str, Any]) -> Policy:
-    """Who has which role. What stands under a condition counts: what it would say is not known here."""
+    """Who has which role. A binding with a condition counts: what the condition says is not known here."""
     policy: dict[str, frozenset[str]] = {}
     for binding in answer.get("bindings", []):
         role = str(binding.get("role", ""))
@@ -171,7 +171,7 @@ def _policy(answer: dict[str, Any]) -> Policy:
 
 
 def _most(info: dict[str, Any], location: str) -> int | None:
-    """What a quota allows in a region: the entry for that region, else the one for all; None where it does not hold."""
+    """What a quota allows in a region: the entry for that region, else the one for all; None where none applies."""
     entries = info.get("dimensionsInfos", [])
     own = (each for each in entries if each.get("dimensions", {}).get("region") == location)
     general = (

@@ -31,7 +31,7 @@ class CloudStorage:
     """One bucket of Cloud Storage.
 
     Args:
-        project: Who asks; empty for the project of the credentials.
+        project: The project that asks; empty for that of the credentials.
         bucket: Its name.
         lost: Called where the service does not answer, before Google's client tries again; it may raise instead.
     """
@@ -40,7 +40,7 @@ class CloudStorage:
         with translated("connecting to Cloud Storage"):
             self._client: Any = storage.Client(project=project or None)
         for scheme in ("http://", "https://"):
-            self._client._http.mount(scheme, _Connections(lost))  # noqa: SLF001 - not offered else
+            self._client._http.mount(scheme, _Connections(lost))  # noqa: SLF001 - there is no other way
         self._bucket: Any = self._client.bucket(bucket)
 
     @property
@@ -54,7 +54,7 @@ class CloudStorage:
 
     def page(self, prefix: str, *, after: str = "", most: int) -> Sequence[StoredFile]:
         """See `ObjectStore.page`."""
-        # The service begins with the name itself, where it is there.
+        # The service's answer begins with the name itself, where an object has it.
         found = self._listed(prefix, start_offset=after or None, max_results=most + bool(after))
         return [file for file in found if file.name > after][:most]
 
@@ -77,12 +77,12 @@ class CloudStorage:
         blob = self._bucket.blob(name)
         with translated(f"reading {self._uri(name)}"):
             data = blob.download_as_bytes()
-        return data, int(blob.generation)  # of the very answer: the client takes it from the download's headers
+        return data, int(blob.generation)  # of this very download: the client takes it from its headers
 
     def open(self, file: StoredFile) -> BinaryIO:
         """See `ObjectStore.open`."""
         blob = self._client.bucket(file.bucket).blob(file.name, generation=file.generation)
-        size = None if file.encoding else file.size  # what is unpacked on the way has another
+        size = None if file.encoding else file.size  # what is unpacked on the way has another size
         raw = _Translated(BlobReader(blob, chunk_size=_CHUNK), f"reading {file.uri}#{file.generation}", size)
         return cast("BinaryIO", io.BufferedReader(raw, _BUFFER))
 
@@ -157,7 +157,7 @@ class _Connections(HTTPAdapter):  # type: ignore[misc]  # requests has no types
 class _Translated(io.RawIOBase):
     """Google's reader, its errors translated, in the form that Python's own buffer takes.
 
-    It asks no more once it has come to the end: Google's asks, and is refused, which is a request for each file.
+    It asks for nothing more once at the end: Google's does, and is refused, which costs a request for each file.
     """
 
     def __init__(self, reader: Any, what: str, size: int | None) -> None:  # noqa: ANN401 - Google's client has no types

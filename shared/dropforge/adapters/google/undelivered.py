@@ -38,7 +38,7 @@ class Undelivered:
         with translated(f"listing the subscriptions of {self._project}"):
             found = [str(each.name) for each in self._subscriber.list_subscriptions(project=self._project)]
         dead = [name for name in found if name.rpartition("/")[2] in _OURS]
-        with ThreadPoolExecutor(max_workers=len(dead) or 1) as pool:  # an empty one is told only by waiting
+        with ThreadPoolExecutor(max_workers=len(dead) or 1) as pool:  # only waiting shows that one is empty
             for letters in pool.map(self._of, dead):
                 yield from letters
 

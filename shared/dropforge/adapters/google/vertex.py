@@ -39,7 +39,7 @@ from dropforge.settings import Settings
 _PATIENCE = 60.0  # seconds for one call
 _PAGE = 100  # resources; the service gives no more at once
 _OURS = f'labels.{MANAGED[0]}="{MANAGED[1]}"'
-# By what has not ended, so that a state that is new in the service is listed, too.
+# Everything but the ended states, so that a state that is new in the service is listed, too.
 _UNFINISHED = " AND ".join([_OURS, *(f'state!="PIPELINE_STATE_{state.name}"' for state in sorted(ENDED))])
 
 _STOPPING = frozenset({PipelineState.PIPELINE_STATE_CANCELLING})
@@ -65,7 +65,7 @@ class Vertex:
         address = settings.vertex_endpoint
         options: dict[str, Any] = {"transport": "rest", "client_options": {"api_endpoint": address}}
         if address.startswith("http://"):
-            options["credentials"] = AnonymousCredentials()  # a token must never go over an open line
+            options["credentials"] = AnonymousCredentials()  # a token must never go over an unencrypted line
         with translated(f"connecting to Vertex AI at {address}"):
             self._pipelines: Any = vertex.PipelineServiceClient(**options)
             self._endpoints: Any = vertex.EndpointServiceClient(**options)
@@ -148,7 +148,7 @@ class Vertex:
         )
         with translated(f"listing the jobs of {self._parent}"):
             found = list(self._pipelines.list_pipeline_jobs(request=request, timeout=_PATIENCE))
-        # A state that is not known yet is looked at job by job, where it is told of.
+        # A job in a state that is not known yet is left out: it is then looked at by itself, and the state is reported.
         return {str(job.name).rpartition("/")[2]: _STATES[job.state] for job in found if job.state in _STATES}
 
     def _job(self, name: str) -> Any:  # noqa: ANN401 - Google's client has no types

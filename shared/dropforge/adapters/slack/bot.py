@@ -1,9 +1,9 @@
 """Slack as a notifier by a bot: a thread for each run, in the channel that the operator chose for its dataset.
 
-Slack knows no idempotency key for `chat.postMessage`, and no way to answer in a thread that is not there yet. So who opens a
-run's thread holds a claim on it, and leaves the thread's place with the claim when the first message stands.
+Slack knows no idempotency key for `chat.postMessage`, and no way to answer in a thread that is not there yet. So
+whoever opens a run's thread holds a claim on it, and notes the thread's place there once the first message is posted.
 Sources: docs.slack.dev, "chat.postMessage" (errors, `thread_ts`, `reply_broadcast`), "Rate limits" (a message a second
-and channel, `Retry-After`).
+in each channel, `Retry-After`).
 """
 
 import logging
@@ -29,11 +29,11 @@ from dropforge.ports import Clock
 
 _TIMEOUT = 10  # seconds
 _LEASE = timedelta(minutes=2)  # longer than a post can take, pauses included
-_WAITS = (0.5, 1, 2)  # seconds for another's first message to stand
+_WAITS = (0.5, 1, 2)  # seconds for somebody else's first message to be posted
 _SILENT = logging.getLogger("dropforge.slack")
 _SILENT.setLevel(logging.CRITICAL)  # what the client would say is said by our errors
 
-_WORD = re.compile("[a-z0-9_]+")  # what else comes is not Slack's: some proxy between says that it does not work
+_WORD = re.compile("[a-z0-9_]+")  # anything else is not Slack's word, but some proxy's in between
 _LATER = frozenset(
     {
         "accesslimited",
@@ -90,7 +90,7 @@ class _NoScope(Misconfigured):
 
 
 class SlackBot:
-    """Posts as a bot. Where a run's thread was opened, it goes on, whatever the operator's file says later."""
+    """Posts as a bot. A run's thread goes on where it was opened, whatever the operator's file says later."""
 
     def __init__(self, token: str, address: str, wanted: Notifications, claims: Claims, clock: Clock) -> None:
         self._client = WebClient(token, base_url=address, timeout=_TIMEOUT, logger=_SILENT)
@@ -110,10 +110,10 @@ class SlackBot:
             self._answer(message, channel, self._claims.note(name))
 
     def post(self, message: Message, channel: str, **thread: Any) -> str:  # noqa: ANN401 - arguments of Slack's
-        """Post, and say where it stands: the channel's id, a slash, and the message's own `ts`.
+        """Post, and return the message's place: the channel's id, a slash, and the message's own `ts`.
 
         Raises:
-            Refused, Misconfigured, Unavailable: As `tell`.
+            Refused, Misconfigured, Unavailable: As for `tell`.
         """
         answer = self._asked(
             self._client.chat_postMessage,
@@ -165,7 +165,7 @@ class SlackBot:
         except (Transient, Permanent):
             self._claims.release(name)
             raise
-        # It is posted, whatever becomes of this: without its place, a later message opens the thread anew.
+        # The message is posted, whatever becomes of this: if its place is lost, a later message opens the thread anew.
         with suppress(Transient):
             self._claims.finish(name, note=place)
 

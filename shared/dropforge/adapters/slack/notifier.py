@@ -42,5 +42,5 @@ class SlackNotifier:
         try:
             return client.send(text=escaped(message.headline), blocks=blocks_of(message))
         except (OSError, ValueError, HTTPException) as error:
-            # The address is a secret, and errors of this kind name it: none of it goes on.
+            # The address is a secret, and errors of this kind name it: none of it is passed on.
             raise Unavailable(f"Slack did not answer: {type(error).__name__}") from None

@@ -169,7 +169,7 @@ class Dataset:
 
         def id_twice(place: int) -> str:
             what = f"_id {quoted(identity_in(part.line(int(part.at[place]))))}"
-            return f"{what} stands on line {shelf.lines[numbers[place]]} already"
+            return f"{what} is already on line {shelf.lines[numbers[place]]}"
 
         self._tell_each("id-duplicate", file, before, part, ~new, id_twice)
         keys, sketches = part.texts.keys[new], part.texts.sketches[new]
@@ -222,7 +222,7 @@ class Dataset:
             before,
             part,
             again & ~conflict,
-            lambda place: f"the same label stands on line {lines[place]}",
+            lambda place: f"the same label is on line {lines[place]}",
         )
         self._tell_each(
             "labels-conflict",

@@ -141,7 +141,7 @@ def _label(file: str, number: int, line: str, findings: Findings) -> tuple[str, 
     if len(cells) not in {2, 3}:
         near = ""
         if len(cells) == 1 and len(words := line.replace(",", " ").split()) in {2, 3}:
-            near = f"; it is separated by {'commas' if ',' in line and len(words) > 1 else 'spaces'}"
+            near = f"; the cells are separated by {'commas' if ',' in line and len(words) > 1 else 'spaces'}"
         what = f"{len(cells)} column{'s' * (len(cells) != 1)}, not 3{near}"
         findings.add("labels-columns", file, number, what, source=line)
         return None
@@ -157,7 +157,7 @@ def _label(file: str, number: int, line: str, findings: Findings) -> tuple[str, 
             findings.add("labels-quoted", file, number, column=column, source=line)
             break
     if not _SCORE.fullmatch(score):
-        what = f"the score is {quoted(score)}, not a whole number from 0"
+        what = f"the score is {quoted(score)}, not a whole number from 0 up"
         findings.add("labels-score", file, number, what, column=columns[2], source=line)
         return query, document, 1
     return query, document, int(score)

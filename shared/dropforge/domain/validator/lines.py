@@ -92,7 +92,7 @@ def _text(file: str, number: int, line: bytes, findings: Findings) -> str | None
         )
         return None
     if found := _CONTROL.search(text):
-        what = f"the control character U+{ord(found[0]):04X} stands here as it is"
+        what = f"the raw control character U+{ord(found[0]):04X}"
         findings.add("bytes-control-character", file, number, what, column=found.start() + 1, source=text)
         return None
     return text

@@ -66,12 +66,12 @@ def object_in(file: str, number: int, line: str, findings: Findings) -> dict[str
         code = "json-too-deep"
     except _TwiceError:
         code, (name, column) = "json-duplicate-key", _twice_in(line)
-        what = f"{quoted(name)} stands twice"
+        what = f"{quoted(name)} appears twice"
     except UnicodeEncodeError:
         alone = next((escape for escape in _ESCAPE.finditer(line) if escape[1]), None)
         what, column = "half of a surrogate pair stands alone", alone.start() + 1 if alone else 0
     except _ConstantError as error:
-        what = f"not JSON: {error.args[0]} is no number of JSON's"
+        what = f"not JSON: {error.args[0]} is not a JSON number"
         column = _column_of(re.compile(rf"(?<=[:\[,\s]){re.escape(error.args[0])}"), line)
     except json.JSONDecodeError as error:
         known = (ours for theirs, ours in _IN_OTHER_WORDS.items() if error.msg.startswith(theirs))
