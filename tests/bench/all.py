@@ -22,7 +22,7 @@ from validation.machine import described, load
 
 _HERE = Path(__file__).parent
 _FAREWELL = 30.0  # seconds to end the servers that it has started
-_BUSY = 0.5  # processes that want a core: figures of a machine with more to do tell of that
+_BUSY = 0.5  # load average: above it, the figures show what else the machine does
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +41,11 @@ class Part:
 
 
 LEFT_OUT = {
-    "tuning": "it takes data sets of your own, and writes docs/tuning.md",
-    "gate": "it takes data sets of your own, and times nothing",
+    "tuning": "it needs datasets of your own, and writes docs/tuning.md",
+    "gate": "it needs datasets of your own, and times nothing",
     "soak": "it takes an hour",
     "archives": "it downloads what the archives require, and times nothing",
-    "ledger_layout": "it compared what is decided",
+    "ledger_layout": "what it compared is decided",
 }
 
 
@@ -69,7 +69,7 @@ def left_out() -> dict[str, str]:
     """What is not measured, and why."""
     engines = [engine.title for engine in ENGINES.values() if not all(map(_is_installed, engine.needs))]
     stores = {"gcp-storage-emulator", "fake-gcs-server"} - storing.places().keys()
-    rivals = dict.fromkeys([*engines, *sorted(stores)], "not installed: `make bench` does")
+    rivals = dict.fromkeys([*engines, *sorted(stores)], "not installed: `make bench` installs it")
     if len(pushing.servers()) == 1:
         rivals["Google's Pub/Sub emulator"] = "not installed, or no Java"
     return LEFT_OUT | rivals
@@ -102,9 +102,9 @@ def main() -> None:
     asked = parser.parse_args()
     if unknown := set(asked.names).difference(known):
         parser.error(f"there is no {', '.join(sorted(unknown))}: {', '.join(known)} are")
-    tell(f"{described()}; {load()} processes want a core")
+    tell(f"{described()}; load average {load()}")
     if float(load()) > _BUSY:
-        tell("this machine is busy: figures will tell of that, too")
+        tell("this machine is busy, and the figures will show it")
     failed = {}
     for name in asked.names or known:
         began = time.monotonic()

@@ -180,13 +180,13 @@ def main() -> None:
         (name, *(f"{each.memory[name]:,.0f} MiB, {each.cpu.get(name, 0):,.0f} s" for each in found)) for name in names
     ]
     lines = [
-        f"- Machine: {described()}. Before the run {busy} processes wanted a core (average of one minute).",
-        "- A fifth of the drops bring bytes again that were dropped before: each version has one job.",
-        f"- Of five events one comes twice, and one late, behind others: {', '.join(f'{each.mishaps:,}' for each in found)}.",
+        f"- Machine: {described()}. Load average before the run: {busy} (one minute).",
+        "- A fifth of the drops repeat bytes that were dropped before: each version has one job.",
+        f"- Of five events one comes twice, and one late, behind others; in all {', '.join(f'{each.mishaps:,}' for each in found)}.",
         "",
         *table(heads, rows).splitlines(),
         "",
-        *table(("process", *(f"most memory, CPU: {each.folders:,} drops" for each in found)), takes).splitlines(),
+        *table(("process", *(f"peak memory, CPU: {each.folders:,} drops" for each in found)), takes).splitlines(),
     ]
     if asked.write and not asked.quick:
         write(asked.write, "burst", lines)

@@ -100,12 +100,12 @@ def main() -> None:
     busy = load()
     heads = ("function", "until it is started", "with all that it may import", "requirements", "installed")
     lines = [
-        f"- Machine: {described()}. Before the run {busy} processes wanted a core (average of one minute).",
+        f"- Machine: {described()}. Load average before the run: {busy} (one minute).",
         f"- Medians of {asked.repeats}; CPU seconds, and by how much the process grew.",
         "",
         *table(heads, rows_of_functions(asked.repeats)).splitlines(),
         "",
-        *table(("beside them", "until it is imported"), rows_beside(asked.repeats)).splitlines(),
+        *table(("for comparison", "until it is imported"), rows_beside(asked.repeats)).splitlines(),
     ]
     if asked.write:
         write(asked.write, "cold starts", lines)

@@ -59,8 +59,8 @@ GOALS = (
     ),
     Goal(f"{_MANY}: folders to `submitted`", 20, "a second", "burst", ("1,000",), "drops a second", at_least=True),
     Goal(
-        "[A check](#what-a-check-costs): CPU of a loop over lines that finds as much, to ours",
-        *(1, "times", "checks", ("orjson, line by line, every guard",), "to ours"),
+        "[A check](#what-a-check-costs): CPU of a loop over lines that finds as much, relative to ours",
+        *(1, "times", "checks", ("orjson, line by line, every guard",), "÷ ours"),
         at_least=True,
     ),
     Goal(f"{_TICK} of the sweep with 10,000 runs in flight", 5, "s", "sweeping", ("`sweep`", "10,000"), "seconds"),
@@ -75,8 +75,8 @@ GOALS = (
     ),
     *(
         Goal(
-            f"[Local Pub/Sub](#what-the-local-servers-take), {publishers}: messages a second, to the official emulator's",
-            *(1, "times", "servers", ("official emulator", number), "ours is so many times as fast"),
+            f"[Local Pub/Sub](#what-the-local-servers-take), {publishers}: messages a second, relative to the official emulator's",
+            *(1, "times", "servers", ("official emulator", number), "ours ÷ this one"),
             at_least=True,
         )
         for publishers, number in (("one publisher", "1"), ("eight", "8"))

@@ -182,7 +182,7 @@ def main() -> None:
         rows = [*measured(stack, ears, asked.folders), row("by hand: the request for the job alone", "idle", hand)]
     heads = ("from → to", "the stack is", "median, s", "p99, s", "spread, s")
     lines = [
-        f"- Machine: {described()}. Before the run {busy} processes wanted a core (average of one minute).",
+        f"- Machine: {described()}. Load average before the run: {busy} (one minute).",
         f"- {asked.folders} folders of each kind; under load another one comes every second.",
         "",
         *table(heads, rows).splitlines(),

@@ -151,8 +151,8 @@ def main() -> None:
     busy = load()
     heads = ("runs", "what is asked for", "ms: median (p99)", "times as fast", "requests to Cloud Storage")
     lines = [
-        f"- Machine: {described()}. Before the run {busy} processes wanted a core (average of one minute).",
-        f"- {asked.repeats} tries each, 5 of the last; the server's time is in it, and its CPU is the same two cores.",
+        f"- Machine: {described()}. Load average before the run: {busy} (one minute).",
+        f"- {asked.repeats} tries each, 5 of the last; the server's time is included, and it runs on the same two cores.",
         "",
         *table(heads, [row for runs in asked.runs for row in rows(runs, asked.repeats)]).splitlines(),
     ]

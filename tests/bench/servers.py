@@ -58,10 +58,18 @@ def main() -> None:
     parser.add_argument("--write", type=Path, metavar="FILE", help="the document whose tables are written anew")
     asked = parser.parse_args()
     busy = load()
-    pubsub = ("Pub/Sub", "publishers", "messages a second", "median ms", "p99 ms", "ours is so many times as fast")
-    stores = ("Cloud Storage", "written a second", "by 8", "read a second", "by 8", "MB a second up", "down")
+    pubsub = ("Pub/Sub", "publishers", "messages a second", "median ms", "p99 ms", "ours ÷ this one")
+    stores = (
+        "Cloud Storage",
+        "written a second",
+        "by 8 threads",
+        "read a second",
+        "by 8 threads",
+        "MB a second up",
+        "down",
+    )
     lines = [
-        f"- Machine: {described()}. Before the run {busy} processes wanted a core (average of one minute).",
+        f"- Machine: {described()}. Load average before the run: {busy} (one minute).",
         f"- Medians of {asked.repeats}: {asked.messages:,} messages of 1 KB; {asked.objects:,} objects of 1 KB, and one of 64 MiB.",
         "",
         *table(pubsub, rows_of_pubsub(asked.messages, asked.repeats)).splitlines(),

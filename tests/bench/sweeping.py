@@ -99,9 +99,9 @@ def main() -> None:
     for in_flight, ended in [*((many, ENDED) for many in asked.in_flight), (1_000, asked.history)]:
         with standing(in_flight, ended):
             rows += [row(what, in_flight, ended, asked.repeats) for what in _TITLES]
-    heads = ("tick", "in flight", "ended", "seconds", "CPU s", "peak MiB", "listings", "other requests", "of Vertex AI")
+    heads = ("tick", "in flight", "ended", "seconds", "CPU s", "peak MiB", "listings", "other requests", "to Vertex AI")
     lines = [
-        f"- Machine: {described()}. Before the run {busy} processes wanted a core (average of one minute).",
+        f"- Machine: {described()}. Load average before the run: {busy} (one minute).",
         f"- Medians of {asked.repeats}, the least and the most in parentheses. CPU and memory are the function's.",
         f"- Of the runs in flight {JOBS} have a job, as many as Vertex AI runs at once; others wait. {SERVED} models are served.",
         "",

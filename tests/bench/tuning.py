@@ -95,7 +95,7 @@ def main(words: Sequence[str] | None = None) -> None:
     written = measured(every)
     about = [
         f"- {datetime.now(UTC):%Y-%m-%d}, {described()}.",
-        f"- Before the run {busy} processes wanted a core (average of one minute).",
+        f"- Load average before the run: {busy} (one minute).",
         f"- numpy {version('numpy')}, wordllama {version('wordllama')}.",
         "- `python tests/bench/tuning.py --data FOLDER --write docs/tuning.md`",
     ]

@@ -48,7 +48,7 @@ MUTANTS = (
         FLOW,
     ),
     Mutant(
-        "the state before the effect",
+        "the state written before the effect",
         (
             Replacement(
                 "orders",
@@ -80,7 +80,7 @@ MUTANTS = (
         ),
     ),
     Mutant(
-        "one's own 412 read as another's win, on a change",
+        "a 412 from one's own first try read as a lost race, on a change",
         (
             Replacement("ledger", "if now is None or now.token != mine.token:", "if True:"),
             Replacement(
@@ -92,7 +92,7 @@ MUTANTS = (
         LEDGER,
     ),
     Mutant(
-        "one's own 412 read as another's win, on a record",
+        "a 412 from one's own first try read as a lost race, on a record",
         (
             Replacement("ledger", "if found.token != mine.token:", "if True:"),
             Replacement("progress", "            self.catch_up(stored)\n", "            pass\n"),
@@ -100,7 +100,7 @@ MUTANTS = (
         LEDGER,
     ),
     Mutant(
-        "a claim read as done",
+        "a claim that is still held read as done",
         (
             Replacement(
                 "claims",
@@ -126,12 +126,12 @@ MUTANTS = (
         LEDGER,
     ),
     Mutant(
-        "a look that is out of date believed",
+        "an outdated look believed",
         (Replacement("progress", "if now.history != run.history or to not in", "if to not in"),),
         FLOW,
     ),
     Mutant(
-        "a note that a run waits, written over by who told of the run",
+        "a note that a run waits, overwritten by whoever published the run's steps",
         (Replacement("progress", " and not is_marked", ""),),
         ("tests/faults/test_scale.py",),
     ),
@@ -169,7 +169,7 @@ MUTANTS = (
         LEDGER,
     ),
     Mutant(
-        "ticked off before published",
+        "ticked off before it is published",
         (
             Replacement(
                 "progress",
@@ -234,7 +234,7 @@ MUTANTS = (
         SWEEP,
     ),
     Mutant(
-        "a job that is not listed is no news",
+        "a job that is not listed is ignored",
         (
             Replacement(
                 "workers.watch",
@@ -320,7 +320,7 @@ MUTANTS = (
         ("tests/faults/test_single_faults.py::test_any_call_fails[calm-rolled-back-before-wishes come true]",),
     ),
     Mutant(
-        "a rollback told anew says something else",
+        "a rollback that is published again says something else",
         (
             Replacement(
                 "domain.announcements",
@@ -330,7 +330,7 @@ MUTANTS = (
         ),
     ),
     Mutant(
-        "a cancellation told before the validation",
+        "a cancellation published before the validation",
         (
             Replacement(
                 "actions.cancel",
@@ -341,17 +341,17 @@ MUTANTS = (
         SIMULATED,
     ),
     Mutant(
-        "a run that waits no more is forgotten",
+        "a run that no longer waits is forgotten",
         (Replacement("workers.watch", "                    self.progress.tell(run, told=owed.told)\n", ""),),
         HELD_UP,
     ),
     Mutant(
-        "a look from before an approval decides about it",
+        "a look from before an approval overrules it",
         (Replacement("workers.rollout", "is_old = now.history != run.history or not", "is_old = not"),),
         HELD_UP,
     ),
     Mutant(
-        "a marker removed by one who was held up",
+        "a marker removed by a handler that was held up",
         (
             Replacement(
                 "ledger",
@@ -362,7 +362,7 @@ MUTANTS = (
         HELD_UP,
     ),
     Mutant(
-        "an endpoint that was never on record is left",
+        "an endpoint that was never on record is left behind",
         (
             Replacement(
                 "workers.sweep",
@@ -373,7 +373,7 @@ MUTANTS = (
         ("tests/faults/test_single_faults.py::test_any_call_fails[calm-cancelled-before-one deployment a run]",),
     ),
     Mutant(
-        "a newcomer is submitted before those who wait",
+        "a new run is submitted before those that wait",
         (Replacement("workers.submit", "cause=event.id, is_new=True", "cause=event.id"),),
         ("tests/unit/test_orders.py",),
     ),
@@ -389,7 +389,7 @@ MUTANTS = (
         ACTIONS,
     ),
     Mutant(
-        "a run whose end was asked for is submitted",
+        "a run whose cancellation was asked for is submitted",
         (Replacement("orders", "        if run.stop:", "        if False:"),),
         ACTIONS,
     ),
@@ -410,7 +410,18 @@ MUTANTS = (
         SWEEP,
     ),
     Mutant(
-        "an endpoint of a record that was lost is removed",
+        "a marker that a late validator left on an ended run stays until a sweep",
+        (
+            Replacement(
+                "workers.watch",
+                "owed.state in _WITHOUT_JOB and owed.touched < late",
+                "owed.state is State.VALIDATED and owed.touched < late",
+            ),
+        ),
+        SWEEP,
+    ),
+    Mutant(
+        "the endpoint of a lost record is removed",
         (Replacement("workers.sweep", "endpoint.created >= endpoint_since(run) and ", ""),),
         LOST,
     ),

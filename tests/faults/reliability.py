@@ -45,7 +45,7 @@ def many(scenario: str, seeds: int) -> Callable[[], Sequence[Life]]:
 CAMPAIGNS = (
     Campaign("5 % of calls fail, 20 % of messages come twice, 5 % never, 15 % of folders change", many("storm", 1_000)),
     Campaign("three times as many calls fail, and some are slow", many("hard", 150)),
-    Campaign("80 % of messages come twice within seconds: handlers meet all the time", many("crowded", 150)),
+    Campaign("80 % of messages come twice within seconds: handlers overlap all the time", many("crowded", 150)),
     Campaign("30 % of messages never come, no call fails", many("lossy", 100)),
     Campaign("events alone: the sweep does not run, nothing fails", many("events", 100)),
     Campaign("events alone, 5 % of calls fail", many("events-faulty", 100)),
@@ -54,34 +54,33 @@ CAMPAIGNS = (
     Campaign("people cancel, rerun, approve, roll back, retire; 5 % of calls fail", many("wishes", 200)),
     Campaign("the operator lets four jobs run at once; 5 % of calls fail", many("capped", 40)),
     Campaign(
-        "the services take six jobs at once, two models, a message every two seconds; 5 % fail", many("limited", 40)
+        "the services take six jobs at once, two models, a message every two seconds; 5 % of calls fail",
+        many("limited", 40),
     ),
     Campaign("one fault of every kind at every call: a run that ends deployed", partial(singles, "calm", SEED)),
     Campaign("... whose deployment fails", partial(singles, "calm-deploy-failed", SEED)),
     Campaign("... whose events never come", partial(singles, "calm-swept", SEED)),
-    Campaign(
-        "... whose dataset is renewed, so that its first space is retired", partial(singles, "calm-renewed", SEED)
-    ),
+    Campaign("... whose dataset changes, so that its first space is retired", partial(singles, "calm-renewed", SEED)),
     *(
         Campaign(title, partial(singles, scenario, seed, every=every))
         for title, scenario, seed, every in (
             ("... whose model turns out worse when it is measured", "calm-deceptive", SEED, 3),
             ("... for which no machine is free at first", "calm-stumbles", SEED, 3),
-            ("... which meets a quota, and is tuned anew", "calm-quota", SEED, 5),
-            ("... three of which may not run at once", "calm-capped", SEED, 7),
-            ("... that failed, and is tuned anew by hand", "calm-rerun", SEED, 3),
+            ("... which meets a quota, and is tuned again", "calm-quota", SEED, 5),
+            ("... one of three, which may only run one after another", "calm-capped", SEED, 7),
+            ("... that failed, and is rerun by hand", "calm-rerun", SEED, 3),
             ("... that was withheld, and is approved by hand", "calm-approved", SEED, 2),
             ("... whose deployment failed, and is approved by hand", "calm-approved-again", SEED, 3),
-            ("... whose readers are pointed back to the space before", "calm-rolled-back", SEED, 5),
+            ("... whose readers are pointed back to the previous space", "calm-rolled-back", SEED, 5),
             ("... that is retired by hand, and approved again", "calm-retired", SEED, 3),
-            ("... the same by people who do not repeat what failed: approved", "calm-approved-once", SEED, 3),
-            ("... rolled back", "calm-rolled-back-once", SEED, 7),
-            ("... retired", "calm-retired-once", SEED, 3),
-            ("... that is cancelled while it is validated", "calm-cancelled", 2, 2),
+            ("... approved by people who do not repeat what failed", "calm-approved-once", SEED, 3),
+            ("... rolled back by such people", "calm-rolled-back-once", SEED, 7),
+            ("... retired by such people", "calm-retired-once", SEED, 3),
+            ("... that is cancelled once it is validated", "calm-cancelled", 2, 2),
             ("... while its job waits", "calm-cancelled", 6, 2),
             ("... while its job runs", "calm-cancelled", 7, 2),
             ("... once its job has ended", "calm-cancelled", 8, 2),
-            ("... while it is deployed", "calm-cancelled", 1, 2),
+            ("... while it is being deployed", "calm-cancelled", 1, 2),
         )
     ),
     Campaign(
@@ -112,10 +111,10 @@ def row(campaign: Campaign, processes: int) -> tuple[str, int]:
 
 
 FIGURES = (
-    *("worlds", "folders", "runs", "calls", "faults", "doubled", "lost on the way"),
+    *("worlds", "folders", "runs", "calls", "faults", "messages doubled", "messages dropped"),
     *("**lost**", "**submitted twice**", "**deployed twice**", "violations in all", "s"),
 )
-HEAD = (f"| what befalls them | {' | '.join(FIGURES)} |", f"|---|{'---:|' * len(FIGURES)}")
+HEAD = (f"| what happens | {' | '.join(FIGURES)} |", f"|---|{'---:|' * len(FIGURES)}")
 
 
 def campaigns(processes: int) -> Iterator[tuple[str, int]]:

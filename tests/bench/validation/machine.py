@@ -22,7 +22,7 @@ def described() -> str:
 
 
 def load() -> str:
-    """How many processes wanted a core in the last minute, on average."""
+    """The load average of the last minute."""
     return f"{os.getloadavg()[0]:.1f}"
 
 

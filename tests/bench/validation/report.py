@@ -75,14 +75,12 @@ def page(results: Results) -> str:
 def _introduction(results: Results) -> str:
     shape = results.shape
     what = (
-        f"Dropforge and other tools that people check such files with check a dataset of {shape.documents:,} documents, "
+        f"Dropforge, and other tools with which people check such files, check a dataset of {shape.documents:,} documents, "
         f"{shape.queries:,} queries and {shape.labels:,} labels ({_mb(results.size)} MB); a fifth of the documents is not "
         "ASCII."
     )
     if results.faults:
-        what += (
-            f" A smaller dataset with {len(results.faults)} known faults shows how many each names by file and line."
-        )
+        what += f" A smaller dataset with {len(results.faults)} known faults shows how many each tool names by file and line."
     how = (
         f"Each trial is a process of its own; {results.repeats} of each engine, in turn. Figures are medians, the least "
         "and the most in parentheses. CPU seconds are user and system time of all its processes, from the interpreter's "
@@ -93,7 +91,7 @@ def _introduction(results: Results) -> str:
 
 {fill(what, _WIDTH)}
 
-- Machine: {described()}. Before the run {results.load} processes wanted a core (average of one minute).
+- Machine: {described()}. Load average before the run: {results.load} (one minute).
 - Versions: {versions(ENGINES.values())}.
 - Command: `{results.command}`
 
@@ -107,7 +105,7 @@ def _clean(results: Results) -> str:
     ours = next((one for one in results.clean if one.engine.name == OURS and one.trials), None)
     named = {one.engine.name: _exact(one, results.faults) for one in results.faulty}
     cost = table(
-        ("engine", "CPU s", "to ours", "MB per CPU s", "CPU s after imports", "to ours", "faults named"),
+        ("engine", "CPU s", "÷ ours", "MB per CPU s", "CPU s after imports", "÷ ours", "faults named"),
         [
             (
                 one.engine.title,
@@ -143,7 +141,7 @@ def _asides(results: Results) -> list[str]:
     asides = []
     if results.peak_of_all:
         asides.append(
-            f"{ENGINES[SEVERAL].title}: the peak above is its largest process. All its processes together held at most "
+            f"{ENGINES[SEVERAL].title}: the peak above is that of its largest process. All its processes together held at most "
             f"{_mib(results.peak_of_all)} MiB (proportional set sizes, sampled in a run of its own)."
         )
     asides += _found_fault(results.clean)
@@ -160,7 +158,7 @@ def _found_fault(clean: Iterable[Standing]) -> list[str]:
 def _reason(standing: Standing) -> str:
     if standing.failure != "not installed":
         return f"failed ({standing.failure})"
-    return "not installed: `make bench` does"
+    return "not installed: `make bench` installs it"
 
 
 # The planted faults
@@ -240,30 +238,30 @@ def _hostile(results: Results) -> str:
             ratio = f"{work.median / works[0].median:.2f}" if work is not works[0] else ""
             told = len(one.trials[0].named)
             rows.append((title, _mb(size), _spread(work), ratio, _mib(one.spread("peak").median), f"{told:,}"))
-    heads = ("dataset", "MB", "CPU s after imports", "to the half", "peak MiB", "lines named")
+    heads = ("dataset", "MB", "CPU s after imports", "÷ half the size", "peak MiB", "lines named")
     return f"""### Hostile datasets
 
-Dropforge on one core, with limits that let all of it be read. Each dataset at two sizes: time is linear where twice as much
-takes twice as long. A report keeps at most 1,000 findings, whatever there is, and counts the others.
+Dropforge on one core, with limits high enough to read all of it. Each dataset at two sizes: time is linear where twice
+as much takes twice as long. A report keeps at most 1,000 findings, and counts the others.
 
 {table(heads, rows)}"""
 
 
 _NOTES = """### Notes
 
-- An engine named after a tool makes the checks that the tool offers: ids and texts that are missing, empty or no text;
-  ids and texts that stand twice; labels that name nothing; bad scores; pairs that stand twice. Where its reader refuses a
-  whole file, its most tolerant way of reading is tried next. A function in Python for each row would be the loop over
+- An engine named after a tool makes the checks that the tool offers: ids and texts that are missing, empty or not strings;
+  ids and texts that occur twice; labels that refer to nothing; bad scores; pairs that occur twice. Where its reader refuses
+  a whole file, its most tolerant way of reading is tried next. A Python function for each row would amount to the loop over
   lines, which has its own entries.
-- pandas, pyarrow and datasets have no tolerant reader of JSON. They name little of such a file, and, as they then know no
-  ids, not which labels name nothing. Mending one line and running again would show the next.
+- pandas, pyarrow and datasets have no tolerant reader of JSON. They report little of such a file, and, as they then know no
+  ids, not which labels refer to nothing. Mending one line and running again would show the next.
 - pyarrow, duckdb and polars use all cores within their one process; their wall seconds may be less than their CPU seconds.
-- "Every guard" is what a loop over lines comes to when all is added by hand that its author knows of: every guard but
-  bounded memory for long lines, and without messages, hints and counts.
+- "Every guard" is a loop over lines to which every guard that its author knows of was added by hand, except bounded memory
+  for long lines; it has no messages, hints or counts.
 - BEIR's loader needs tqdm only. It is installed without its dependencies, which would bring PyTorch along; its figures are
   those of loading, as it checks nothing.
-- From Cloud Storage: of the local server on 127.0.0.1, whose own CPU and memory are not counted.
-- Floors check nothing: they are what any check costs that reads all bytes in one process.
+- "From Cloud Storage" is from the local server on 127.0.0.1, whose own CPU and memory are not counted.
+- Floors check nothing: they are what merely reading all bytes costs in one process.
 - A duplicate counts as named when its later line is; lines that end in CR LF, when the first of them is."""
 
 

@@ -55,7 +55,7 @@ def kills(
     spared: Collection[str] = (),
     seed: int = 1,
 ) -> Kills:
-    """Kill, while folders are dropped over the whole time that it takes.
+    """Kill one process after another, and drop folders all the while.
 
     Args:
         stack: A running stack.

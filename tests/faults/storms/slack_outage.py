@@ -40,7 +40,7 @@ class SlackOutage:
 def slack_outage(
     stack: StormyStack, listener: Listener, prefix: str, *, folders: int = 20, seconds: float = 30, lost: int = 5
 ) -> SlackOutage:
-    """Turn posts away while folders come, for some seconds in each way; then lose some answers; then be well."""
+    """Turn posts away while folders come, for some seconds in each way; then lose some answers; then work again."""
     names = [f"{prefix}-{number:03}" for number in range(folders)]
     url, fired = stack.url("slack"), {}
     for way, some in zip(_WAYS, _shares(names, len(_WAYS)), strict=True):
