@@ -2,8 +2,8 @@
 
     .venv/bin/python deploy/stage.py [--out FOLDER] [--config FILE] [FUNCTION...]
 
-An archive holds `main.py`, what of `dropforge` it can come to import, `requirements.txt` with the pins of what that
-needs, and the operator's `dropforge.yaml` where one is given. deploy/README.md tells more.
+An archive holds `main.py`, the parts of `dropforge` that it can import, `requirements.txt` with the pins of what those
+need, and the operator's `dropforge.yaml` where one is given. deploy/README.md tells more.
 """
 
 import argparse
@@ -106,7 +106,7 @@ def main() -> None:
 
 
 def _write(staged: Sequence[Staged], folder: Path) -> None:
-    """Write the archives; none is in its place before there was room for all."""
+    """Write the archives; none is put in place before there was room for all."""
     folder.mkdir(parents=True, exist_ok=True)
     parts = [folder / f"{each.function}.zip.part" for each in staged]
     try:

@@ -1,9 +1,9 @@
-"""What a function can come to import: modules of ours, and what these import of others. Read from the source alone.
+"""What a function can import: modules of ours, and what these import of others. Read from the source alone.
 
-What stands on a module's first level is imported with it. What a function or method imports counts once anything that
-is reached names it, as an identifier, a text or a word of a page's template: whoever shares a name with another is
-taken for it, so that too much is staged rather than too little. `dropforge.bootstrap` imports for everybody, so there
-it counts only for those who know it, and for workers, which are given the ports that their keyword parameters name.
+What stands on a module's top level is imported with it. What a function or method imports counts once anything that is
+reached names that function, as an identifier, a text or a word of a page's template: those of one name are not told
+apart, so that too much is staged rather than too little. `dropforge.bootstrap` imports for everybody, so its functions
+count only if a module that imports it names them, or a worker's keyword parameters do, which name its ports.
 """
 
 import ast
@@ -61,7 +61,7 @@ class Reached:
 
 
 def reached(root: Path, main: Path, entry: str) -> Reached:
-    """Everything that an entry point can come to import.
+    """Everything that an entry point can import.
 
     Args:
         root: The checkout.
@@ -82,10 +82,10 @@ def reached(root: Path, main: Path, entry: str) -> Reached:
 
 
 class _Walk:
-    """Takes in what is reached, and what it names: a function sleeps until somebody does.
+    """Takes in what is reached, and what that names: a function sleeps until it is named.
 
-    A function goes by its name, one of the composition by that of the composition and its own. What is decorated may be
-    called by whoever decorates it, and special methods by Python: they are awake.
+    A function goes by its name, one of the composition by the composition's and its own. What is decorated may be
+    called by its decorator, and special methods by Python: they are awake from the start.
     """
 
     def __init__(self, found: Reached) -> None:
@@ -102,7 +102,7 @@ class _Walk:
             self._take(*self._awake.pop())
 
     def read(self, file: Path) -> None:
-        """Reach a module: its first level now, its functions once they are named."""
+        """Reach a module: its top level now, its functions once they are named."""
         tree = _parsed(self.found.root, file)
         imported = {each.dotted for node in ast.walk(tree) for each in _imports(node, file)}
         if file == self._composition or any(f"{name}.".startswith(f"{_COMPOSITION}.") for name in imported):

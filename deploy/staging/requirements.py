@@ -1,7 +1,7 @@
 """The distributions that imports need, with all that these need in turn, at the versions that the project pins.
 
-Which module is of which distribution, and what that needs, is told by what is installed here. A function may run on any
-Python that the project supports, on Linux: what one of them needs is there.
+Which distribution a module belongs to, and what that needs, is read from what is installed here. A function may run on
+any Python that the project supports, on Linux: what any of them needs is included.
 """
 
 import tomllib
@@ -32,7 +32,7 @@ class Pin:
     requirement: Requirement
 
     def holds(self, machine: Machine) -> bool:
-        """Whether it is one for a machine like this."""
+        """Whether it applies to a machine like this."""
         return self.requirement.marker is None or self.requirement.marker.evaluate({**machine})
 
 

@@ -95,9 +95,8 @@ def main() -> None:
         database.executescript(TABLES)
     with pubsub_v1.SubscriberClient() as subscriber:
         path = subscribe(subscriber, given.project, given.subscription, given.topic_project or given.project)
-        listening = subscriber.subscribe(path, callback=taking(given.database))
         print(f"listening to {path}", flush=True)
-        listening.result()
+        subscriber.subscribe(path, callback=taking(given.database)).result()
 
 
 if __name__ == "__main__":

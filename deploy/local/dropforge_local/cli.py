@@ -196,7 +196,7 @@ def _announce(stack: Record, began: float) -> None:
 
 
 def _table(stack: looking.StackStatus) -> Table:
-    table = Table(box=None, pad_edge=False, collapse_padding=True)  # so that 80 columns do
+    table = Table(box=None, pad_edge=False, collapse_padding=True)  # so that 80 columns suffice
     for heading in ("process", "state", "address"):
         table.add_column(heading, no_wrap=True)
     for heading in ("pid", "uptime", "memory", "restarts"):

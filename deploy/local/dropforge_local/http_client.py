@@ -1,4 +1,4 @@
-"""A small HTTP/1.1 client for telling of events: many requests at once over connections that stay open."""
+"""A small HTTP/1.1 client for delivering events: many requests at once over connections that stay open."""
 
 import asyncio
 import ssl

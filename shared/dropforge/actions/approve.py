@@ -12,7 +12,7 @@ FUNCTION = "approve"
 
 
 def approve(run_id: str, request: Request, *, host: ModelHost, progress: Progress) -> Run:
-    """Have a model deployed that was withheld, that could not be deployed, or that was retired. The gate is not asked.
+    """Begin to deploy a model that was withheld, could not be deployed, or was retired. The gate is not asked.
 
     Its readers are pointed to it unless they asked for another model since; the watcher sees to the rest.
 
@@ -27,7 +27,7 @@ def approve(run_id: str, request: Request, *, host: ModelHost, progress: Progres
 
     Raises:
         Missing: There is no such run.
-        NotAllowed: It has no model, or is not where it could be approved.
+        NotAllowed: It has no model, or is in a state in which it cannot be approved.
     """
     run = progress.ledger.wanted(run_id)
     if run.state is State.DEPLOYING and run.approval:

@@ -1,4 +1,4 @@
-"""Ask for the end of a run: wherever it stands, nothing more of it may cost."""
+"""Ask for the end of a run: wherever it stands, it is to cost nothing more."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -33,7 +33,7 @@ def cancel(run_id: str, request: Request, *, tuner: Tuner, budget: Budget, progr
 
     Raises:
         Missing: There is no such run.
-        NotAllowed: It has ended otherwise, or its model is served: that is retired.
+        NotAllowed: It has ended otherwise, or its model is served: that can be retired.
     """
 
     def decide(now: Run) -> Run:
@@ -50,7 +50,7 @@ def cancel(run_id: str, request: Request, *, tuner: Tuner, budget: Budget, progr
     run = progress.ledger.change(run_id, decide)
     progress.ledger.note_stopping(run)
     if run.state is State.VALIDATED:
-        progress.catch_up(run)  # who validated it may have been cut off before it was told
+        progress.catch_up(run)  # whoever validated it may have been cut off before telling of it
         cause = f"cancel/{request.by}"
         run = progress.reach(run, State.CANCELLED, function=FUNCTION, event=cause, fault=ended_by(request))
     if run.state is State.CANCELLED:

@@ -46,7 +46,7 @@ def retire(left: Left, *, aliases: Aliases, host: ModelHost, progress: Progress,
     progress.catch_up(run)  # its retirement must not be told before its deployment
     if not aliases.confirm(run.dataset, run.id):
         run = _noted(run, "retire", progress)
-    if aliases.confirm(run.dataset, run.id):  # readers came back, before or while it was written
+    if aliases.confirm(run.dataset, run.id):  # readers came back, before or while the decision was written
         run = _noted(run, "open", progress)
         if is_served(run, host):
             aliases.keep(left)
@@ -63,12 +63,12 @@ def retire(left: Left, *, aliases: Aliases, host: ModelHost, progress: Progress,
 
 
 def leave(run_id: str, request: Request, *, even_current: bool, aliases: Aliases, progress: Progress) -> Left:
-    """Mark a space to be retired at once, by the wish of a person.
+    """Mark a space to be retired at once, because a person says so.
 
     Args:
-        run_id: Which run's.
+        run_id: The run whose space it is.
         request: Whose wish it is, and why.
-        even_current: Whether readers who are pointed to it are to be pointed nowhere.
+        even_current: Whether to retire it even if readers are pointed to it; they are then pointed nowhere.
         aliases: Where readers are pointed to.
         progress: Knows the runs.
 

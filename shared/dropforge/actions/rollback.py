@@ -14,7 +14,7 @@ from dropforge.progress import Progress
 def rollback(
     dataset: str, to: str, request: Request, *, aliases: Aliases, host: ModelHost, progress: Progress
 ) -> Alias:
-    """Move the alias, and tell everybody. The space that is left is kept for as long as the operator keeps one.
+    """Move the alias, and tell everybody. The space that readers leave is kept for as long as the operator says.
 
     Args:
         dataset: Whose readers.
@@ -30,14 +30,14 @@ def rollback(
     Raises:
         Missing: The dataset has no alias, or there is no such run.
         NotAllowed: There is no space to go back to, or it is not served (any more).
-        Contended: It was retired by another at the same time.
+        Contended: Somebody else retired the space at the same time.
     """
     current = aliases.of(dataset)
     if current is None:
         raise Missing(f"readers of {dataset} are pointed nowhere: nothing of it is deployed")
     is_cut_off = not to and aliases.is_untold(dataset)
     if is_cut_off and confirmed(current, aliases=aliases, host=host, progress=progress):
-        return current  # it is asked for again: not to be undone
+        return current  # asking again for a move that was cut off must not undo it
     wanted = to or (current.previous.run if current.previous else "")
     if not wanted:
         raise NotAllowed(
@@ -57,7 +57,7 @@ def rollback(
 
 
 def confirmed(alias: Alias, *, aliases: Aliases, host: ModelHost, progress: Progress) -> bool:
-    """Tell of a move by hand, if what it leads to is served; else take it back. The sweep does it where one was cut off.
+    """Tell of a move by hand if the space it leads to is served, else undo it. The sweep does this if it was cut off.
 
     Returns:
         Whether the move stands.

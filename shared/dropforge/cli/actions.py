@@ -175,7 +175,7 @@ def retire(
 
 
 def _end(run: Run, ports: Ports, *, waits: bool, timeout: float | None, as_json: bool) -> tuple[Run, int]:
-    """Say where a run stands, or follow it to its end; the run as it then stands, and the exit status as `watch` has it."""
+    """Say where a run stands, or follow it to its end; gives the run as it then is, and the exit status of `watch`."""
     status = 0
     if waits:
         follower = Follower(ports.ledger, ports.clock, end_of(ports, timeout))

@@ -20,7 +20,7 @@ _STEPS: Mapping[type[DropforgeError], str] = {
 
 
 def sentence(error: DropforgeError | OSError) -> str:
-    """An error in one sentence: where a service answered so, or did not answer, with a step that nobody has added yet."""
+    """An error in one sentence; where it comes from a service, with a next step, which nobody has added yet."""
     told = harmless(_REQUEST.sub("", str(error)))
     if not isinstance(error, DropforgeError) or not _is_a_services(error.__cause__):
         return told

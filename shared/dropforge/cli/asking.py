@@ -12,5 +12,5 @@ Reason = Annotated[str, typer.Option("--reason", help="Why, in your words: it go
 
 
 def request(reason: str, ports: Ports) -> Request:
-    """A wish at this moment, by the store's clock: that of this machine may be wrong, and wishes are compared."""
+    """A wish at this moment by the store's clock: this machine's may be wrong, and wishes are compared by time."""
     return Request.of(getpass.getuser(), ports.ledger.clock(), reason)

@@ -125,7 +125,7 @@ def _mended(folder: str, into: str) -> list[str]:
     copy = f"{harmless(into)} is a copy of {harmless(folder)}"
     if not changes:
         return [f"{copy}, the same to the byte: nothing in it can be mended without you."]
-    # With a dash, no name of a file comes to begin a line, where a CI runner might obey it.
+    # The dash keeps a file's name from beginning a line, where a CI runner might take it for a command.
     return [f"{copy}, with these changes:", *(f"- {harmless(str(change))}" for change in changes)]
 
 
@@ -150,7 +150,7 @@ def _explained(code: str) -> str:
     """The rule of a code.
 
     Raises:
-        Missing: There is none.
+        Missing: There is no such rule.
     """
     if code not in RULES:
         raise Missing(f"there is no code {code}{suggestion(code, RULES) or ': docs/findings.md lists them all'}")

@@ -27,7 +27,7 @@ from dropforge.reports.schemas import content, described, summary
 
 _MARK = "<!-- The rest is made from the command line: python -m dropforge.cli.commands_page docs/commands.md -->\n"
 
-# The records of ours that commands print as JSON, by what people call them; of other JSON a command's help says what it is.
+# The records of ours that commands print as JSON, by what people call them; a command's help describes other JSON.
 RECORDS: Mapping[str, type] = {
     "report": Report,
     "plan": Plan,
@@ -55,7 +55,7 @@ PRINTED: Mapping[str, tuple[str, bool]] = {
     "doctor": ("diagnosis", True),
 }
 
-# What stands there besides, or in other words than for those who read the source.
+# Fields that the page has besides, or describes in other words than the source.
 _FURTHER: Mapping[type, dict[str, str]] = {
     DeadLetter: {"name": "By which `dlq show`, `dlq retry` and `dlq discard` know it."},
     Report: {
@@ -149,7 +149,7 @@ def _row(parameter: Any) -> str:  # noqa: ANN401 - as above
         said.append(f"One of {', '.join(f'`{each.value}`' for each in type(default))}.")
     if parameter.secondary_opts:
         said.append(f"Default: `{parameter.opts[-1] if default else parameter.secondary_opts[-1]}`.")
-    # A path of the machine that makes the page is nobody else's.
+    # A path on the machine that makes the page means nothing to others.
     if is_option and not (parameter.is_flag or default in {None, ""} or str(default).startswith("/")):
         said.append(f"Default: `{getattr(default, 'value', default)}`.")
     return f"| {_cell(named)} | {_cell(' '.join(filter(None, said)))} |"

@@ -49,7 +49,7 @@ class _Found:
 
 @contextmanager
 def _found(made: Ports) -> Iterator[list[_Found]]:
-    """All dead letters: those that functions set aside, and those that Pub/Sub gave up."""
+    """All dead letters: those that functions set aside, and those that Pub/Sub gave up on."""
     aside, undelivered = SetAside(made.state), made.undelivered
     try:
         yield [_Found(letter, lying) for lying in (aside, undelivered) for letter in lying.letters()]

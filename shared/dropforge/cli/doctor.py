@@ -83,7 +83,7 @@ def _examined(*, say_hello: bool) -> Iterator[Diagnosis]:
 
 
 def _show(found: Sequence[Diagnosis], console: Console) -> None:
-    """By subject, those first in which something is wrong; a command is never folded, so that it can be copied."""
+    """By subject, first those in which something is wrong; a command is never folded, so that it can be copied."""
     shown = [each for each in found if each.what != ALL]
     subjects = dict.fromkeys(each.subject for each in sorted(shown, key=lambda each: each.state is not State.WRONG))
     widest = min(max(len(each.what) for each in shown), _WIDEST)

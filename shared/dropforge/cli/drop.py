@@ -188,7 +188,7 @@ def _shown(report: Report, seconds: float) -> str:
 
 
 def _require_whole(folder: str) -> None:
-    """See that the folder does not lack what it would be waited for.
+    """See that the folder lacks nothing that would be waited for.
 
     Raises:
         Missing: A required file is not there, or empty.
@@ -289,7 +289,7 @@ def _size(size: float) -> str:
 def _followed(
     dropped: Dropped, landed: Folder, made: Ports, timeout: float | None, *, as_json: bool
 ) -> tuple[Dropped, int]:
-    """Follow what comes of a drop; what it came to then, and the exit status."""
+    """Follow what comes of a drop; gives what it came to, and the exit status."""
     follower = Follower(made.ledger, made.clock, end_of(made, timeout))
     run = taken_in(landed, made, follower)
     if run is None:

@@ -151,7 +151,7 @@ def _topics(named: list[str] | None) -> tuple[str, ...]:
     """The topics that are meant, all of them where none is named.
 
     Raises:
-        Missing: One is none of ours.
+        Missing: One is not ours.
     """
     for name in named or ():
         if name not in PUBLIC:
@@ -161,7 +161,7 @@ def _topics(named: list[str] | None) -> tuple[str, ...]:
 
 @contextmanager
 def _ended_by_hand() -> Iterator[None]:
-    """Let Ctrl-C, or what `kill` and `timeout` send, end the work in between in good order."""
+    """Let Ctrl-C, or what `kill` and `timeout` send, end the work inside in good order."""
 
     def stop(*_: object) -> NoReturn:
         raise KeyboardInterrupt

@@ -17,7 +17,7 @@ from dropforge.domain.findings import Report
 from dropforge.examine import Examiner
 from dropforge.ports import Reader
 
-_LONG = 20_000_000  # bytes, from which on one would like to see how far it is
+_LONG = 20_000_000  # bytes: from this size on, people want to see progress
 
 
 def examined(place: str) -> Report:
@@ -70,7 +70,7 @@ def opened(place: str) -> tuple[Reader, str, Folder]:
 
 
 def _looked_into(reader: Reader, prefix: str) -> tuple[Folder, list[str]]:
-    """What a folder holds, and where a corpus lies deeper."""
+    """What a folder holds, and the folders further down that hold a corpus."""
     inner: list[str] = []
 
     def direct() -> Iterator[StoredFile]:

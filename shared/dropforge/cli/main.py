@@ -1,6 +1,6 @@
 """`dropforge`: the root of the command line.
 
-Further commands come in by the entry point group `dropforge.commands`: a Typer application each, under its own name.
+Further commands come from the entry point group `dropforge.commands`: each is a Typer application, under its own name.
 """
 
 import sys
@@ -44,11 +44,11 @@ _UNFORESEEN = (
     "this is a bug in Dropforge, not your fault: send its maintainers the lines above and what `dropforge --version` says, "
     "leaving out what is secret in your dataset; call it again, and it goes on where it was"
 )
-completion_init()  # a shell may ask for what may come next
+completion_init()  # a shell may be asking for completions
 
 
 class _Imported(Mapping[str, Any]):
-    """The commands by their names, each imported when it is asked for: none waits for what another needs."""
+    """The commands by their names, each imported when it is asked for: none waits for another's imports."""
 
     def __iter__(self) -> Iterator[str]:
         return iter([*_OURS, *sorted(_further().names)])
@@ -80,7 +80,7 @@ class _Commands(TyperGroup):
         self.commands = cast("MutableMapping[str, Any]", _Imported())
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - as the base class has it
-        """Run a command; an error and an interrupt are one sentence on standard error each, and who reads no further sees none."""
+        """Run a command; an error or an interrupt is one sentence on standard error, and a closed pipe is silent."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as interrupt:
@@ -145,10 +145,10 @@ def dropforge(
 
 
 def main() -> None:
-    """Run the command line: what nobody has foreseen is shown whole, and what to do with it is said."""
+    """Run the command line: an unforeseen error is shown in full, with what to do about it."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that cannot show a sign shows another
+            stream.reconfigure(errors="replace")  # a character that the terminal cannot show becomes a `?`
     try:
         app()
     except Exception as error:  # noqa: BLE001 - whatever it is, somebody has to be told

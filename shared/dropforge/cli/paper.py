@@ -1,4 +1,4 @@
-"""What commands write on: tables, text, JSON, and how far it is."""
+"""How commands write: tables, text, JSON, and progress."""
 
 import os
 import sys
@@ -15,16 +15,16 @@ from dropforge.domain.text import printable
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON with stable fields.")]
 
-# Columns: a pipe has no width of its own. Nothing is folded for a program, and no text of a dataset comes to begin a line.
+# Columns: a pipe has no width of its own. Nothing is folded for a program, and no dataset's text gets to begin a line.
 _PIPED = 10_000
 
 
 class _Paper(Console):
-    """Rich would end the program by itself where nobody reads any more, as if something were not well."""
+    """Rich would end the program by itself when nobody reads any more, as if something had gone wrong."""
 
     def on_broken_pipe(self) -> None:
         """Let the command line end it."""
-        raise  # noqa: PLE0704 - it is called where one is being handled
+        raise  # noqa: PLE0704 - it is called while the error is being handled
 
 
 def console() -> Console:
@@ -49,7 +49,7 @@ def output(text: str | bytes) -> None:
 
 
 def read_no_further() -> None:
-    """Let whatever else is printed go nowhere: nobody reads it, and Python would try once more at its end."""
+    """Let whatever else is printed go nowhere: nobody reads it, and Python would try once more when it exits."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -57,7 +57,7 @@ def read_no_further() -> None:
 def bar(
     what: str, total: int | None, *columns: ProgressColumn, wanted: bool = True
 ) -> Iterator[Callable[[int], object]]:
-    """Show how far it is, on a terminal; takes how much more is done."""
+    """Show progress, on a terminal; yields a function that takes how much more is done."""
     paper = Console(stderr=True)
     if not wanted or not sys.stderr.isatty() or not paper.is_interactive:
         yield int

@@ -41,7 +41,7 @@ def connect() -> bootstrap.Ports:
     _require_network()
     from dropforge import logs  # noqa: PLC0415 - a check of a folder here starts faster without it
 
-    logs.set_up(least=logging.WARNING)  # what happened is said by the command itself
+    logs.set_up(least=logging.WARNING)  # the command itself says what happened
     return bootstrap.Ports(settings.load(), lost=_require_back)
 
 
@@ -57,9 +57,9 @@ def choose(*, profile: str = "", project: str = "") -> None:
 
 
 def configure() -> None:
-    """Have the operator's file of the default profile read, where that is the Dropforge that a command works with; say so.
+    """Use the operator's file of the default profile, if a command works with that profile's Dropforge; say so.
 
-    Nothing needs to run, or be reached, for it.
+    Nothing needs to be running or reachable for this.
 
     Raises:
         Misconfigured: The file of profiles cannot be used.
@@ -74,7 +74,7 @@ def configure() -> None:
 
 
 def is_named() -> bool:
-    """Whether there is a Dropforge that a command would work with; it may not run."""
+    """Whether there is a Dropforge that a command would work with; it need not be running."""
     return "DROPFORGE_STATE_BUCKET" in os.environ or STACK.exists() or bool(profiles.read().default)
 
 
@@ -101,7 +101,7 @@ def find() -> None:
 
 
 def _require_network() -> None:
-    """See that the cloud's name is known, where that is what answers: Google's client would try for two minutes."""
+    """See that the cloud's name resolves, if the cloud is worked with: Google's client would try for two minutes."""
     if os.environ.get(_STORAGE) or getproxies():
         return
     try:

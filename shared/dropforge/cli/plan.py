@@ -121,7 +121,7 @@ def _made(report: Report, tuning: Tuning, operator: Operator) -> Plan:
 
 
 def _reserved(caps: Caps) -> tuple[Reserved | None, str]:
-    """What others have reserved, where a Dropforge can be asked, or why that is not known. It fails nothing."""
+    """What others have reserved, where a Dropforge can be asked, or why that is not known. It never fails."""
     if not caps.shared:
         return None, ""
     if not is_named():
@@ -189,7 +189,7 @@ def _spending(made: Plan) -> Iterator[tuple[str, str | Text]]:
 
 
 def _room(made: Plan) -> Iterator[tuple[str, str]]:
-    """What the caps are, and what of them is taken."""
+    """What the caps are, and how much of them is taken."""
     caps, held, money, hours = made.caps, made.reserved, made.estimate.currency, "accelerator hours"
     of_a_day = (
         _limit(caps.day_accelerator_hours, hours, held.accelerator_hours if held else None, "reserved"),

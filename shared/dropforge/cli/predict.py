@@ -50,7 +50,7 @@ class Model:
 
     Attributes:
         name: For people: the space's id, or the base model's.
-        reads: How many tokens of a text.
+        reads: How many tokens of a text it reads.
         embed: Gives the vectors of texts.
     """
 
@@ -178,7 +178,7 @@ def of_base(made: Ports, base: str, task_type: str, dimensions: int | None = Non
 
 
 def too_long(text: Text, model: Model) -> str:
-    """What to tell of a text that is longer than its model reads, by an estimate; empty where it is not."""
+    """What to say of a text that is longer than its model reads, by an estimate; empty where it is not."""
     tokens = len(f"{text.title}{text.text}".encode()) // BYTES_A_TOKEN
     return f"about {tokens:,} tokens (an estimate); the model reads {model.reads:,}" if tokens > model.reads else ""
 
@@ -235,10 +235,10 @@ def _of_line(line: bytes, where: str, title: str, *, record: bool) -> _Given:
 
 
 def _checked(given: _Given, where: str) -> _Given:
-    """The same.
+    """The text as given.
 
     Raises:
-        Refused: There is nothing in it.
+        Refused: It is empty.
     """
     if not given.text.text.strip():
         raise Refused(f"{where} is empty: no model embeds that")

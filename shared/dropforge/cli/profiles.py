@@ -10,7 +10,7 @@
     location = "europe-west4"
     config = "production.yaml"
 
-Only `project` must be there: the rest is what `deploy/terraform` names it, or, for `config`, the operator's defaults.
+Only `project` is required: the rest is by default as `deploy/terraform` names it, and `config` the operator's defaults.
 """
 
 import os
@@ -31,7 +31,7 @@ from dropforge.domain.text import printable
 
 VARIABLE = "DROPFORGE_PROFILES"  # names the file
 _PROJECT = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]")
-# What points Google's clients at one particular Dropforge; every `DROPFORGE_` variable does so with our own code.
+# What points Google's clients at one particular Dropforge; every `DROPFORGE_` variable does so for our own code.
 _ELSEWHERE = ("STORAGE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST", "PUBSUB_PROJECT_ID", "GOOGLE_CLOUD_PROJECT")
 
 
@@ -44,7 +44,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         drop_bucket: Where people drop datasets.
         state_bucket: Where the ledger lies.
         console_url: Where the console is.
-        config: The operator's file, from the folder of this one; empty for the defaults.
+        config: The operator's file, relative to this one's folder; empty for the defaults.
     """
 
     project: str
@@ -61,7 +61,7 @@ class Profiles:
 
     Attributes:
         file: Where it is, or would be.
-        default: The one that is worked with where nothing else says so; empty for none.
+        default: The one to work with where nothing says otherwise; empty for none.
         named: Every profile by its name.
     """
 
@@ -73,7 +73,7 @@ class Profiles:
         """The profile of a name.
 
         Raises:
-            Misconfigured: There is none.
+            Misconfigured: There is no such profile.
         """
         if name in self.named:
             return self.named[name]
@@ -84,7 +84,7 @@ class Profiles:
 
 
 def read(environment: Mapping[str, str] | None = None) -> Profiles:
-    """Read the file; one that is not there has no profiles.
+    """Read the file; a missing one has no profiles.
 
     Raises:
         Misconfigured: It cannot be used; says what is wrong, and where.
@@ -119,7 +119,7 @@ def of_project(project: str) -> Profile:
     """The Dropforge of a project, as Terraform makes it.
 
     Raises:
-        Misconfigured: It is no project's id.
+        Misconfigured: It cannot be a project's id.
     """
     if not _PROJECT.fullmatch(project):
         raise Misconfigured(

@@ -155,7 +155,7 @@ def _course(run: Run) -> Iterator[tuple[str, str | Text]]:
 
 
 def _findings(run: Run) -> Iterator[tuple[str, str]]:
-    """What validation found, where the run ended by it, else a few of it; and where the rest is."""
+    """What validation found: all of it if that ended the run, else a few findings; and where the rest is."""
     checked = run.checked
     if checked is None:
         return
@@ -225,7 +225,7 @@ def coloured(state: State) -> Text:
 
 
 def figures(base: float | None, tuned: float | None) -> str:
-    """What the base and the tuned model measured; empty where that is not known of both."""
+    """The figures of the base and the tuned model; empty unless both are known."""
     return "" if base is None or tuned is None else f"{base:.3f} → {tuned:.3f}"
 
 

@@ -49,7 +49,7 @@ def add_to(app: typer.Typer) -> None:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Hit:
-    """A document that was found. The better one is the larger one; of equals the one that comes first in the corpus."""
+    """A document that was found. The better one compares as greater; of equals, the one earlier in the corpus."""
 
     score: float
     place: int
@@ -141,7 +141,7 @@ def _documents(
             vectors = kept.part(number, len(some))
             if vectors is None and ready and stored is None:
                 stored = islice(embeddings.read(prefix), number * _PART, None)
-            theirs = list(islice(stored or (), len(some)))  # also of a part that is kept: they keep pace
+            theirs = list(islice(stored or (), len(some)))  # read even for a part that is kept, to stay in step
             if vectors is None:
                 vectors = _matching(some, theirs, prefix) if ready else _embedded(some, model)
                 kept.keep(number, vectors)
@@ -161,7 +161,7 @@ def _matching(documents: Documents, stored: list[tuple[str, list[float]]], prefi
 
 
 def _folder_of(made: Ports, space: Alias, corpus: StoredFile, model: Model) -> Path:
-    """Where vectors are kept: one folder for each model of each Dropforge, and the very bytes that it embeds."""
+    """Where vectors are kept: one folder for each model of each Dropforge and the exact corpus that it embeds."""
     settings = made.settings
     where = (settings.project, settings.location, settings.vertex_endpoint, space.endpoint, corpus.uri)
     what = "\n".join([*where, str(corpus.generation), model.name, space.task_type])

@@ -2,4 +2,4 @@
 
 TIMED_OUT = 3
 INTERRUPTED = 130  # as a shell has it
-NOT_READ = 141  # as a shell has it where nobody reads on
+NOT_READ = 141  # as a shell has it when nobody reads the output any more

@@ -92,14 +92,14 @@ def need_to_wait(timeout: float | None, *, waits: bool) -> None:
     """See that a timeout has something to limit.
 
     Raises:
-        Refused: Nobody waits.
+        Refused: There is a timeout, and nobody waits.
     """
     if timeout is not None and not waits:
         raise Refused("--timeout says how long to follow the run: give --wait, too")
 
 
 def _meant(made: Ports, named: str, follower: Follower) -> Run | None:
-    """The run of this id, else what came, or comes, of the dataset's last drop; None where the time is up before."""
+    """The run of this id, else the one that the dataset's last drop led or leads to; None if the time is up first."""
     if run := made.ledger.load(named):
         return run
     if NAME.fullmatch(named):
@@ -113,7 +113,7 @@ def _meant(made: Ports, named: str, follower: Follower) -> Run | None:
 
 
 def taken_in(folder: Folder, made: Ports, follower: Follower) -> Run | None:
-    """The run that comes of a drop, once it was taken in; says so when the time is up before."""
+    """The run that a drop leads to, once that is taken in; says so if the time is up first."""
     place = f"gs://{made.drop.bucket}/{folder.prefix}"
     with _following(f"dropforge watch {folder.dataset}"):
         run = follower.run_of(folder, made.drop)
@@ -139,7 +139,7 @@ def see_through(
         known: How many of its steps are not told, because they are old news.
 
     Returns:
-        The run as it then stands, or the attempt after it that followed by itself; and the exit status, as `watch`
+        The run as it then stands, or the attempt that began by itself after it; and the exit status, as `watch`
         documents it.
     """
     with _following(f"dropforge watch {run.id}"):
@@ -156,7 +156,7 @@ def see_through(
 
 @contextmanager
 def _following(command: str) -> Iterator[None]:
-    """An interrupt stops following, not the run; nor does the end of a laptop's stack."""
+    """An interrupt stops the following, not the run; so does the end of a laptop's stack."""
     try:
         yield
     except Stopped as error:
@@ -167,7 +167,7 @@ def _following(command: str) -> Iterator[None]:
 
 
 def _is_kept(run: Run) -> bool:
-    """Whether a model is not served because its policy has it so."""
+    """Whether a model is not served because the policy says so."""
     return run.state is State.WITHHELD and run.fault is None and run.tuning.deploy in _KEPT
 
 
@@ -186,14 +186,14 @@ def close(run: Run) -> None:
             f"It was deployed, and has since been taken off its endpoint: `dropforge approve {run.id}` deploys it again."
         ]
     elif run.state is State.REJECTED:
-        return  # what was told of it says so already
+        return  # the lines about the rejection say it already
     else:
         lines = [f"`dropforge show {run.id}` tells more."]
     typer.echo("\n".join(["", *lines]))
 
 
 def teller(made: Ports) -> Callable[[Change], None]:
-    """What shows a change of a run on a line, after the time since its drop."""
+    """A function that shows a run's change on a line, after the time since its drop."""
     paper = console()
     return lambda change: paper.print(_line(change, made, _moment(change.at - change.run.dropped_at)))
 

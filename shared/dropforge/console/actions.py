@@ -1,7 +1,8 @@
 """What people may ask for in the console, where the operator lets them: a page that says what will happen, then the wish.
 
-A wish comes only from a page of the console's own: browsers say where a request comes from, and one that does not say so, or
-says anything else, is refused. No cookie or token could tell more: it is the proxy before the console that knows people.
+A wish comes only from a page of the console's own: browsers say where a request comes from, and one that does not say
+so, or says anything else, is refused. No cookie or token could tell more: it is the proxy in front of the console that
+knows people.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,7 +27,7 @@ from dropforge.domain.facts import Request as Wish
 from dropforge.domain.runs import NEXT, Run, State
 from dropforge.domain.spaces import Alias
 
-_SOMEBODY = "somebody in the console"  # where nobody before the console knows who it is
+_SOMEBODY = "somebody in the console"  # where no proxy in front of the console says who it is
 _LARGEST_FORM = 10_000  # bytes
 
 
@@ -125,9 +126,9 @@ def page(request: Request, run_id: str, name: str) -> Page | Response:
 
 
 def _refuse_strangers(request: Request) -> None:
-    """Refuse what another site's page has the browser send. Browsers say so to https and to this machine only.
+    """Refuse what another site's page has the browser send. Browsers say so only to https and to this machine.
 
-    A name that another site has lead to this machine gets no such word of the browser, and is refused, too:
+    A request to a name that another site points at this machine lacks the browser's header, and is refused, too:
     https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/Sec-Fetch-Site.
     """
     if request.headers.get("Sec-Fetch-Site") != "same-origin":

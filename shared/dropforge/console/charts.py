@@ -1,6 +1,6 @@
 """Where things stand in a chart: geometry alone. `templates/charts.html` draws it, `style.css` colours it.
 
-Every chart has a fixed frame in user units, so that nothing moves when it is there, and grows with the page.
+Every chart has a fixed frame in user units, so that nothing moves when it appears, and scales with the page.
 """
 
 from collections.abc import Iterable, Sequence
@@ -72,7 +72,7 @@ class Scale:
     step: float
 
     def at(self, value: float, size: float = 100) -> float:
-        """Where a value stands, from 0 to `size`; outside of the axis at its end."""
+        """Where a value stands, from 0 to `size`; a value off the axis stands at its end."""
         part = (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
         return round(part * size, 2)
 
@@ -85,7 +85,7 @@ class Scale:
 
 
 def scale(values: Iterable[float], *, most: int = 5) -> Scale:
-    """An axis over values, that ends on round figures and has about so many ticks."""
+    """An axis over values that ends on round figures and has at most about so many ticks."""
     known = list(values)
     low, high = (min(known), max(known)) if known else (0.0, 1.0)
     if high - low < _LEAST_RANGE * max(1, abs(low), abs(high)):  # one value: some room around it
@@ -98,7 +98,7 @@ def scale(values: Iterable[float], *, most: int = 5) -> Scale:
 
 
 def _round_step(least: float) -> float:
-    """The least of 1, 2, 5, 10, ... times a power of ten that is no less."""
+    """The least of 1, 2, 5, 10, ... times a power of ten that is not below `least`."""
     power = 1.0
     while power > least:
         power /= 10
@@ -182,7 +182,7 @@ class Panel:
         documents: Marks of documents.
         first: How many queries find their best document first.
         found: How many find it among the first ten.
-        explained: The share of the variance that the plane tells.
+        explained: The share of the variance that the plane explains.
     """
 
     queries: tuple[Mark, ...]
@@ -214,5 +214,5 @@ def _panel(drawn: Map, model: str) -> Panel:
 
 
 def _on_paper(point: Point) -> Point:
-    """From -1..1 with up above to 3..97 with down below."""
+    """From -1..1, where y grows upwards, to 3..97, where it grows downwards."""
     return round(50 + 47 * point[0], 1), round(50 - 47 * point[1], 1)

@@ -26,7 +26,7 @@ class Space:
         run: Whose model answers.
         is_current: Whether readers are pointed to it.
         is_before: Whether a rollback leads to it.
-        until: How long it is kept; None while readers use it, and where nobody has said that they left it.
+        until: How long it is kept; None while readers use it, or where no marker says that they left it.
         at_once: Whether the next sweep takes it away.
     """
 
@@ -38,12 +38,12 @@ class Space:
 
     @property
     def command(self) -> str:
-        """What points readers to it."""
+        """The command that points readers to it."""
         return f"dropforge rollback {self.run.dataset}" + ("" if self.is_before else f" --to {self.run.id}")
 
 
 def spaces(runs: Sequence[Summary], alias: Alias | None, left: Mapping[str, Left], kept: timedelta) -> list[Space]:
-    """What is served of a dataset: that of its readers first, then the one that they had before.
+    """The spaces of a dataset that are served: its readers' first, then the one that they had before.
 
     Args:
         runs: Of the dataset.
@@ -65,7 +65,7 @@ def spaces(runs: Sequence[Summary], alias: Alias | None, left: Mapping[str, Left
 
 
 def by_version(runs: Sequence[Summary]) -> list[tuple[str, list[Summary]]]:
-    """The runs of each version, as its id in twelve digits, in the order in which they come."""
+    """The runs by version, named by the twelve digits of its id, in the order in which they come."""
 
     def version(run: Summary) -> str:
         return run.id.removeprefix(f"{run.dataset}-").partition("-")[0]

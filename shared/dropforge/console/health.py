@@ -55,7 +55,7 @@ class Cap:
 
 
 def clockworks(ledger: Ledger, now: datetime, patience: timedelta) -> list[Clockwork]:
-    """The watcher and the sweep. Who has never seen a tick through may be new, and is not late."""
+    """The watcher and the sweep. One that has never seen a tick through may be new, and is not late."""
     last = ledger.ticks()
     return [
         Clockwork(worker, period, seen, seen is not None and now - seen > late_after(worker, patience))
@@ -65,7 +65,7 @@ def clockworks(ledger: Ledger, now: datetime, patience: timedelta) -> list[Clock
 
 
 def stuck(active: Sequence[Owed], now: datetime) -> list[Owed]:
-    """What has stood in its state for longer than is normal, as its marker has it."""
+    """Runs that have been in one state for longer than is normal, by their markers."""
     return [owed for owed in active if owed.state and now - owed.touched > STUCK_AFTER.get(owed.state, timedelta.max)]
 
 

@@ -52,9 +52,9 @@ class Listed:
     """A page of the list.
 
     Attributes:
-        in_flight: Every run that is in flight and asked for, the one that began last first; none on later pages.
+        in_flight: Every run that is in flight and asked for, the most recently begun first; none on later pages.
         past: Settled ones.
-        rest: Behind which place the list goes on; empty at its end.
+        rest: The place after which the list goes on; empty at its end.
         is_short: Whether the search stopped before the page was full, because it had looked through enough.
     """
 

@@ -15,7 +15,7 @@ from dropforge.domain.text import as_span, as_words
 from dropforge.reports.summary import place_of
 
 HTML = "text/html; charset=utf-8"
-_NO_GAIN = 0.0005  # what three digits round to nothing
+_NO_GAIN = 0.0005  # smaller ones round to zero at three digits
 # How far a run in flight has come, of `PHASES`.
 PHASES = ("validated", "submitted", "tuned", "measured", "deployed")
 _PHASE = {
@@ -71,7 +71,7 @@ def _moment(time: datetime) -> str:
 
 
 def _gain(difference: float) -> Markup:
-    """A chip with a gain in figures, of which colour is not all that tells."""
+    """A chip with a gain in figures; its sign says what its colour says."""
     tone = "plain" if abs(difference) < _NO_GAIN else "good" if difference > 0 else "bad"
     sign = "±" if tone == "plain" else "+" if difference > 0 else "−"  # noqa: RUF001 - a minus, as wide as a plus
     return Markup('<span class="gain {}">{}{}</span>').format(tone, sign, f"{abs(difference):.3f}")

@@ -84,7 +84,7 @@ def lasting(time: timedelta) -> str:
 
 
 def gains_scale(run: Run, margin: float) -> Scale | None:
-    """The axis on which a run's gains are shown, with zero and what does not matter; None where none was measured."""
+    """The axis on which a run's gains are shown, with zero and the margin on it; None where none was measured."""
     if not run.judgement or not run.judgement.comparisons:
         return None
     ends = (value for each in run.judgement.comparisons for value in (each.low, each.high))

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _SHOWN = 10
 _LONGEST = 500  # characters of a query
 _LARGEST = 64 * 1024 * 1024  # bytes of a shelf
-_KEPT_SHELVES, _KEPT_ANSWERS = 4, 256  # in this process: some 10 MB each of a shelf
+_KEPT_SHELVES, _KEPT_ANSWERS = 4, 256  # in this process; a shelf takes some 10 MB
 _A_MINUTE = 30  # tries of one process: each asks both models
 _MODELS = ("base", "tuned")
 

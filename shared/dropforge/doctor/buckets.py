@@ -19,7 +19,7 @@ _SEES, _READS, _WRITES = "roles/storage.legacyBucketReader", "roles/storage.obje
 def buckets(
     *, settings: Settings, wiring: Wiring, drop: ObjectStore, state: ObjectStore, project: Project | None
 ) -> Iterator[Diagnosis]:
-    """Whether both are there, set up as records need them, readable, writable, and told of."""
+    """Whether both are there, set up for records, readable and writable, and whether new objects are announced."""
     names = settings.drop_bucket, settings.state_bucket
     if names[0] == names[1]:
         yield wrong(
@@ -60,7 +60,7 @@ def _bucket(settings: Settings, wiring: Wiring, name: str) -> Iterator[Diagnosis
 
 
 def _problems(found: Bucket, settings: Settings) -> Iterator[Diagnosis]:
-    """What must not be."""
+    """What is wrong with how a bucket is set up."""
     what = f"gs://{found.name}"
     update = f"gcloud storage buckets update {what}"
     if not found.uniform:
@@ -106,7 +106,7 @@ def _read(drop: ObjectStore) -> Iterator[Diagnosis]:
 
 
 def _write(state: ObjectStore) -> Iterator[Diagnosis]:
-    """Create an object once, be refused the second time, and remove it: all that the ledger stands on."""
+    """Create an object once, be refused the second time, and remove it: all that the ledger relies on."""
     what, name = "writing records", f"{_PROBE}{secrets.token_hex(8)}"
     try:
         state.write(name, b"", replacing=NEW)

@@ -62,19 +62,19 @@ def skipped(what: str, says: str = "servers on this machine stand in for Google'
 
 
 def mends(settings: Settings, cloud: str = "") -> str:
-    """What makes whatever is missing: of a laptop's stack anew, else this command; without one, Terraform."""
+    """What makes whatever is missing: a restart of a laptop's stack, else this command; without one, Terraform."""
     if settings.has_stand_ins:
         return RESTART
     return cloud or f"terraform -chdir=deploy/terraform/environments/ENVIRONMENT apply -var project={settings.project}"
 
 
 def shows(settings: Settings, cloud: str) -> str:
-    """What shows more: of a laptop's stack its status, else this command."""
+    """What shows more: the status of a laptop's stack, else this command."""
     return "dropforge local status" if settings.has_stand_ins else cloud
 
 
 def looked(what: str, look: Callable[[], Iterable[Diagnosis]], *, role: str, do: str) -> Iterator[Diagnosis]:
-    """What a look shows. Where it fails: why, as a diagnosis, so that the next look is taken all the same.
+    """What a look shows; if it fails, why, as a diagnosis, so that the next look is taken all the same.
 
     Args:
         what: What is looked at.
@@ -93,7 +93,7 @@ def looked(what: str, look: Callable[[], Iterable[Diagnosis]], *, role: str, do:
 
 
 def _shown(error: DropforgeError) -> str:
-    """An error in brief: of one that never reached the service, its words are long and its kind says all."""
+    """An error in brief: where the service was never reached, the message is long and the type says it all."""
     if isinstance(error.__cause__, OSError):
         return f"no answer ({type(error.__cause__).__name__})"
     return printable(shortened(str(error), _LONGEST))

@@ -20,8 +20,8 @@ from dropforge.domain.text import printable, shortened
 
 Look = Callable[..., Iterator[Diagnosis]]
 
-ALL = "all"  # that a subject has
-ASKING = 3.0  # seconds for who asks: of the time for all
+ALL = "all"  # that a subject would look at
+ASKING = 3.0  # seconds to find out who asks: part of the time for all
 PATIENCE = 7.5  # seconds for all that is asked of the services
 
 
@@ -100,7 +100,7 @@ class _Taken:
                 self._seen.append(each)
         except DropforgeError as error:
             self._seen.append(wrong(self.look.__name__, printable(shortened(str(error), 300)), LOGIN))
-        except Exception as error:  # noqa: BLE001 - whatever it is, the others have a claim to be looked at
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other looks must still be taken
             says = f"the doctor stumbled: {type(error).__name__}: {printable(shortened(str(error), 300))}"
             self._seen.append(unknown(self.look.__name__, says, _again(self.ports)))
 

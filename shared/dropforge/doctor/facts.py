@@ -1,4 +1,4 @@
-"""What the doctor asks of the services, and in which form it is told."""
+"""What the doctor asks of the services, and the form of their answers."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -131,7 +131,7 @@ class Project(Protocol):
         ...
 
     def policy(self) -> Policy:
-        """Who has which role in the project; what folders and the organization give is not told."""
+        """Who has which role in the project; what folders and the organization grant is not included."""
         ...
 
     def bucket_policy(self, bucket: str) -> Policy:

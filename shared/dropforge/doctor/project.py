@@ -120,7 +120,7 @@ def _writers(settings: Settings, project: Project, of_project: Policy, accounts:
 
 
 def _without(what: str, account: str, says: str, roles: frozenset[str], bind: str) -> Diagnosis:
-    """Wrong where an account has no role at all; what a role that is not known here holds is not told."""
+    """Wrong where an account has no role at all; what a role unknown here grants cannot be told."""
     if roles:
         return unknown(
             what, f"{account} has {', '.join(sorted(roles))}: whether that is enough cannot be told from here", bind
@@ -158,7 +158,7 @@ def lacking(caller: str, what: str, says: str, bind: str, role: str) -> Diagnosi
 
 
 def _forwarding(settings: Settings, project: Project, of_project: Policy, agent: str) -> Iterator[Diagnosis]:
-    """Whether Pub/Sub may publish what it gives up: without that right it keeps trying until it deletes."""
+    """Whether Pub/Sub may publish what it gives up on: without that right it keeps trying until it deletes."""
     what = "Pub/Sub's agent"
     if _PUBLISHER in _roles(of_project, agent):
         yield ok(what, "may publish dead letters")

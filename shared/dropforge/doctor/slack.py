@@ -1,4 +1,4 @@
-"""How people are told: whether there is a way, and whether it can be gone. Addresses and tokens are secrets, and never shown."""
+"""How people are told: whether there is a way, and whether it works. Addresses and tokens are secrets, never shown."""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -46,7 +46,7 @@ def bot(*, settings: Settings, bot: "SlackBot | None") -> Iterator[Diagnosis]:
 
 
 def webhook(*, settings: Settings) -> Iterator[Diagnosis]:
-    """Connect to where events are sent besides, and send nothing."""
+    """Connect to where events are also sent, and send nothing."""
     if settings.webhook_url:
         yield _reached("receiver", settings.webhook_url, "", "" if settings.has_stand_ins else _SET_WEBHOOK)
     else:

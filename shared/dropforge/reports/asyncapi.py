@@ -54,7 +54,7 @@ def document(examples: dict[str, Any]) -> str:
 
 
 class _Plain(yaml.SafeDumper):
-    """Writes what occurs twice twice."""
+    """Writes out in full what occurs twice."""
 
     def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - the library's signature
         return True

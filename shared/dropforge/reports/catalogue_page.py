@@ -175,7 +175,7 @@ def _predictions() -> Iterator[str]:
 
 
 def _together(said: Mapping[str, str]) -> Iterator[Row]:
-    """A row for all names of which the same is said."""
+    """One row for all names of which the same is said."""
     for what in dict.fromkeys(said.values()):
         yield _code(name for name, each in said.items() if each == what), what
 

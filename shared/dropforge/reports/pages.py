@@ -6,7 +6,7 @@ from dropforge.domain.errors import Missing
 
 
 def anew(written: str, mark: str, lines: Iterable[str]) -> str:
-    """The page, of which everything behind the mark is made anew.
+    """The page, with everything after the mark made anew.
 
     Raises:
         Missing: The page has no such mark.

@@ -1,8 +1,8 @@
 """JSON Schemas of our events' data, made from their types and docstrings.
 
 Draft 2020-12, in the part of it that says the same in draft 7, which AsyncAPI's tools read. Objects and enumerations are
-open: within `v1` fields are added and values may come, and what a later release tells must not be refused. A field that
-has a default may be absent from what an earlier release told.
+open: within `v1` fields and values may be added, and what a later release tells must not be refused. A field that has a
+default may be absent from what an earlier release told.
 """
 
 import re

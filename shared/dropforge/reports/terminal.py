@@ -27,9 +27,9 @@ def show(report: Report, console: Console, seconds: float, advice: Sequence[str]
 
     Args:
         report: The report.
-        console: Where; its width is kept to.
+        console: Where to show it, within its width.
         seconds: How long the check took.
-        advice: Lines of ours to say before the verdict; of a dataset they hold nothing that is not `harmless`.
+        advice: Lines of ours to say before the verdict; whatever they quote of a dataset is `harmless`.
     """
     shown = chosen(report.findings, SHOWN)
     for findings in _groups(shown):
@@ -139,9 +139,9 @@ def _rows(report: Report) -> Iterator[Text]:
 
 
 def _folded(text: Text, console: Console, *, head: Text | None = None, indent: int = 0) -> Iterator[Text]:
-    """The text in the console's width; its lines but the first are indented.
+    """The text in the console's width; all lines but the first are indented.
 
-    What is the beginning of a line only because of that is not obeyed by a CI runner: two colons are a command there.
+    Two colons that begin a line only because of that get a mark before them: a CI runner would obey them as a command.
     """
     first, *rest = text.wrap(console, max(console.width - indent, 20), overflow="fold") or [text]
     yield Text.assemble(head or "", first)

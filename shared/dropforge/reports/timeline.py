@@ -28,7 +28,7 @@ def told(event: Event, moment: str) -> Table | None:
 
 
 def mentioned(words: str, moment: str) -> Table:
-    """What is no event, and good to know, on a line after its moment."""
+    """Something good to know that is no event, on a line after its moment."""
     return _table(moment, Tone.NEUTRAL, Text(printable(words)))
 
 

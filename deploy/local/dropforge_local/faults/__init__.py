@@ -47,7 +47,7 @@ Vertex AI's own. CODE is a canonical code (INVALID_ARGUMENT, NOT_FOUND, PERMISSI
 
     "everyone": true            requests without the header take part, too: a function's client cannot send it
     "only": "conditional"       only requests that carry a precondition, such as ifGenerationMatch (storage)
-    "once_per": "invocation"    once for each call of a client, however often the client repeats it: told by
+    "once_per": "invocation"    once for each call of a client, however often the client repeats it: recognised by
                                 `x-goog-gcs-idempotency-token`, else by `gccl-invocation-id/...` in `x-goog-api-client`.
                                 Thus "lose the answer of every conditional write" leaves a client a second try. A request
                                 that says neither counts as a call of its own.
@@ -62,9 +62,9 @@ What a server delivers by itself has no sender who could set a header, so every 
     task.NAME       of a pipeline job       fail-CODE, pause, pause-for-Ns; NAME is importer, text-embedding-trainer,
                                             text-embedding-evaluator or text-embedding-model-uploader. A task that is
                                             answered from the cache does not begin.
-    cancellation    of a pipeline job       delay-for-Ns: CANCELLING so long
-    operation.WHAT  long-running            fail-CODE, delay-for-Ns: takes so long; WHAT is endpoints.create, .deployModel,
-                                            .undeployModel, .delete, models.delete or pipelineJobs.delete
+    cancellation    of a pipeline job       delay-for-Ns: CANCELLING for N seconds
+    operation.WHAT  long-running            fail-CODE, delay-for-Ns: takes N seconds; WHAT is endpoints.create,
+                                            .deployModel, .undeployModel, .delete, models.delete or pipelineJobs.delete
     prediction      of an endpoint's model  same-vectors
 
 The methods are named as the services name them, and a wrong name is answered with the right ones:

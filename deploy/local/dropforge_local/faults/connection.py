@@ -11,7 +11,7 @@ _RESET_AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER: on, for 0 s
 
 
 class WithTransport:
-    """Tells an application the transport of each request; to be put around it by who serves it with uvicorn."""
+    """Tells an application the transport of each request; to be put around it by whoever serves it with uvicorn."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

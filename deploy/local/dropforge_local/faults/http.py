@@ -34,7 +34,7 @@ class FaultyHttp:
         is_conditional: Callable[[Request], bool] = lambda _: False,
         resource_of: Callable[[Request], str] = lambda _: "",
     ) -> None:
-        """As the application is.
+        """Wrap an application.
 
         Args:
             app: What answers where nothing is to go wrong.
@@ -125,7 +125,7 @@ class FaultyHttp:
 
 
 def _names_a_test(scope: Scope) -> bool:
-    """Whether a request takes part in a test; if it is gone, the request is to hear of it."""
+    """Whether a request names a test; if that test is gone, the answer is to say so."""
     return any(name == _TEST_HEADER_BYTES for name, _ in scope["headers"])
 
 

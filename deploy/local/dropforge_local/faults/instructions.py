@@ -132,7 +132,7 @@ class Instruction:
         return f"{self.text}{count}" + ("" if self.message == MESSAGE else f": {self.message}")
 
     def fits(self, span: Span | None) -> bool:
-        """Whether a request can meet this: one "after N bytes" needs an upload that brings the byte behind them."""
+        """Whether a request can meet this: one "after N bytes" needs an upload that brings the byte after them."""
         match self.form:
             case Form.RETURN_AFTER_BYTES:
                 return span is not None and span.start <= self.size < span.end

@@ -22,7 +22,7 @@ class UnknownTest(KeyError):
 
 
 class Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a test asks for. `transport` is the testbench's, and says nothing here."""
+    """What a test asks for. `transport` is the testbench's, and has no effect here."""
 
     instructions: dict[str, list[str]]
     transport: Literal["HTTP"] = "HTTP"
@@ -36,7 +36,7 @@ class Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Call:
     """A request as far as faults care, or something that a server does by itself.
 
-    `test` is the id it names, `invocation` what a client says again when it tries again, `conditional` whether it carries a
+    `test` is the id it names, `invocation` what a client repeats when it retries, `conditional` whether it carries a
     precondition, `span` what it uploads, `resource` the id of what it is about.
     """
 
@@ -114,7 +114,7 @@ class Test:
         return Memory(wanted, dict(self._fired), list(self._hit))
 
     def remember(self, memory: Memory) -> None:
-        """Go on where the test that was kept has been."""
+        """Go on where the kept test left off."""
         self._fired.update(memory.fired)
         self._hit.update(memory.hit)
 
@@ -123,7 +123,7 @@ class Test:
 
 
 class Faults:
-    """The tests of one server. Of two that a call fits, the older one has it."""
+    """The tests of one server. If a call fits two, the older one gets it."""
 
     def __init__(
         self,
@@ -183,7 +183,7 @@ class Faults:
         """Nothing of a test fires any more.
 
         Raises:
-            UnknownTest: there is none of that id.
+            UnknownTest: there is no test of that id.
         """
         del self._tests[self[test].id]
         self._of_calls.discard(test)
@@ -194,7 +194,7 @@ class Faults:
         """What is to go wrong with a call; it is counted as having fired.
 
         Raises:
-            UnknownTest: the call names a test that there is not.
+            UnknownTest: the call names a test that does not exist.
         """
         if call.test is not None:
             return self._first(call, [self[call.test]])

@@ -215,7 +215,7 @@ class Backlog:
     # Inside
 
     def _find(self, ack_ids: Iterable[str]) -> Iterator[Entry]:
-        """The entries whose latest delivery the ids name; complains about the others after the last, if at all."""
+        """The entries whose latest delivery the ids name; with exactly-once delivery, the others raise at the end."""
         exactly_once = self.config.enable_exactly_once_delivery
         stale = []
         for ack_id in ack_ids:

@@ -29,7 +29,7 @@ def taken(faults: Faults, method: str, context: Proto) -> Instruction | None:
     """What is to go wrong with a call.
 
     Raises:
-        NotFound: it names a test that there is not.
+        NotFound: it names a test that does not exist.
     """
     test = next((value for key, value in context.invocation_metadata() or () if key == TEST_HEADER), None)
     try:

@@ -51,7 +51,7 @@ class Row(NamedTuple):
 
 
 class _Batch:
-    """The latest wish for everything that changed since the last transaction; None wishes it away."""
+    """Everything that changed since the last transaction, as it is now; None for what is to be removed."""
 
     def __init__(self) -> None:
         self.resources: dict[str, bytes | None] = {}

@@ -59,11 +59,11 @@ class Queue(Protocol):
         """An entry that was put back need be held back no longer."""
 
     def finish(self, entry: Entry) -> None:
-        """The entry, wherever it stands, is never to be delivered again. It is marked as acknowledged before."""
+        """The entry, wherever it stands, is never to be delivered again. It has been marked as acknowledged before."""
 
 
 class UnorderedQueue:
-    """First come, first served; what returns stands at the end, so that one bad message cannot block the rest."""
+    """First come, first served; what returns goes to the end, so that one bad message cannot block the rest."""
 
     def __init__(self) -> None:
         self._waiting: deque[Entry] = deque()

@@ -51,7 +51,7 @@ _RETENTION_CHECK_SECONDS = 60.0
 
 
 class Service:
-    """The state with its journal, its clockwork and its pushers; `running` is to run as long as calls come in."""
+    """The state with its journal, its clockwork and its pushers; `run` is to be running as long as calls come in."""
 
     def __init__(self, state: State, journal: Journal, faults: Faults) -> None:
         self.state = state

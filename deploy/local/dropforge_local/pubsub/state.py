@@ -270,7 +270,7 @@ class State:
                 self._subscriptions[row.owner].restore(entry)
 
     def _distribute(self, topic: str, messages: Iterable[Proto]) -> list[str]:
-        """Give each message its id and time, and a place with everyone who is owed it; the ids."""
+        """Give each message its id and time, and a place with everyone who is owed it; gives the ids."""
         backlogs = self._attached(topic)
         snapshots = [kept for kept in self._snapshots.values() if kept.config.topic == topic]
         microseconds = int(self._clock() * 1e6)

@@ -44,7 +44,7 @@ class Ticker:
             self._progress.ran(schedule, at=time.time(), published=published)
 
     async def _times(self) -> int:
-        """How often to publish the tick that is due: once, unless a fault says otherwise; one that is late comes late."""
+        """How often to publish the tick that is due: once, unless a fault says otherwise. Waits if it is to be late."""
         match self._faults.take_delivery(METHOD):
             case Instruction(form=Form.DROP):
                 return 0

@@ -1,7 +1,7 @@
 """Slack's Web API, as far as a bot that only posts needs it: `chat.postMessage`, `auth.test`, `conversations.info`.
 
-Every token that begins as a bot's is good here, and every channel is there whose name Slack would allow. A channel's id is
-its name, but for the `#`: `C_NAME`. Source: docs.slack.dev, the methods' reference (arguments, answers, errors).
+Every token that begins like a bot's is good here, and every channel exists whose name Slack would allow. A channel's id
+is its name with `C_` for the `#`. Source: docs.slack.dev, the methods' reference (arguments, answers, errors).
 """
 
 import logging

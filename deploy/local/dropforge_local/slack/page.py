@@ -64,11 +64,11 @@ CONTENT_SECURITY_POLICY = (
 
 
 def workspace(messages: Sequence[Message], shown: str = "") -> str:
-    """One channel as a page, with links to the others; it loads itself again every three seconds.
+    """One channel as a page, with links to the others; it reloads every three seconds.
 
     Args:
         messages: Of every channel, the newest last.
-        shown: The channel's name; where there is none of it, the one with the newest message is shown.
+        shown: The channel's name; without a message in it, the channel with the newest message is shown.
     """
     channels = sorted({message.channel for message in messages} or {WEBHOOKS})
     name = shown if shown in channels else messages[-1].channel if messages else WEBHOOKS
@@ -98,7 +98,7 @@ def workspace(messages: Sequence[Message], shown: str = "") -> str:
 
 
 def _channel(messages: Sequence[Message]) -> str:
-    """Messages in their order, each with its thread; an answer that is shown in the channel stands in both places."""
+    """Messages in their order, each with its thread; a reply that is shown in the channel stands in both places."""
     answers: dict[str, list[Message]] = {}
     for message in messages:
         if message.thread:

@@ -31,9 +31,9 @@ class Message(msgspec.Struct, frozen=True):
         time: When it was received, RFC 3339 in UTC.
         text: What a notification would show.
         payload: As it was sent.
-        ts: What Slack names it by within its channel: seconds since 1970, and a fraction that makes it the only one.
+        ts: What Slack names it by within its channel: seconds since 1970, and a fraction that makes it unique.
         channel: Where it stands.
-        thread: The `ts` of the message that it answers; empty for one that answers none.
+        thread: The `ts` of the message that it replies to; empty for none.
     """
 
     id: int
@@ -51,7 +51,7 @@ class Message(msgspec.Struct, frozen=True):
 
 
 class Messages:
-    """The channel. What `add` has returned for survives the end of the process."""
+    """The messages of every channel. Once `add` has returned, a message survives the end of the process."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)

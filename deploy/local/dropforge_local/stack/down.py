@@ -54,7 +54,7 @@ def end_leftovers(folder: StackFolder) -> None:
 
 
 def _ended(identities: Sequence[Identity], *, within: float) -> bool:
-    """All of these processes end in time.
+    """Whether all of these processes end in time.
 
     A zombie counts as ended, unlike for `psutil.wait_procs`: in a container there may be nobody to reap it.
     """

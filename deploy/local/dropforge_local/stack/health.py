@@ -10,7 +10,7 @@ _PATIENCE_SECONDS = 10
 
 
 def accepts(port: int) -> bool:
-    """Something accepts TCP connections on the port of 127.0.0.1."""
+    """Whether something accepts TCP connections on the port of 127.0.0.1."""
     try:
         socket.create_connection((HOST, port), timeout=1).close()
     except OSError:
@@ -19,7 +19,7 @@ def accepts(port: int) -> bool:
 
 
 def answers(port: int) -> bool:
-    """`GET /` is answered, and not with a 5xx.
+    """Whether `GET /` is answered, and not with a 5xx.
 
     A 4xx will do: a function that takes events has nothing to say to a GET, but it is there.
     """

@@ -100,7 +100,7 @@ def _vertex(topology: Topology, ports: Mapping[str, int], folder: StackFolder, v
         (*_home("vertex", ports, folder), *events),
         ports["vertex"],
         variables,
-        # A job that a stopped stack left may end at once: its topic is to be there by then.
+        # A job that a stopped stack left may end at once: its topic must be there by then.
         needs=("pubsub",) if events else (),
     )
 

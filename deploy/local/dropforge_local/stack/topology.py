@@ -39,7 +39,7 @@ class Schedule(msgspec.Struct, frozen=True):
 
 
 class Delivery(msgspec.Struct, frozen=True):
-    """How a failed delivery is repeated, and after how many attempts it is put aside as a dead letter."""
+    """How a failed delivery is repeated, and after how many attempts it becomes a dead letter."""
 
     minimum_backoff_seconds: Seconds
     maximum_backoff_seconds: Seconds

@@ -52,7 +52,7 @@ def up(folder: StackFolder, *, source: Path, port_base: int, on_ready: Callable[
             variables=environment(numbers),
         )
         for number in _STOP_SIGNALS:
-            # Whoever had a signal ignored (nohup does) wants that it stays so.
+            # A signal that is ignored already (nohup sees to that) is meant to stay ignored.
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, lambda *_: supervisor.stop())
         supervisor.run(on_ready)

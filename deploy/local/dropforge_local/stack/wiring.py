@@ -19,7 +19,7 @@ from dropforge_local.stack.topology import Function, Topology
 # The server delivers to subscriptions marked so in the form in which Eventarc calls functions.
 EVENTARC = {"dropforge-delivery": "eventarc"}
 
-# What somebody who listens in marks a subscription with, for as long as it lasts.
+# The labels of a subscription that somebody who listens in has made for the time being.
 _LISTENING = {"app": "dropforge", "purpose": "tail"}
 
 # Of the service's own range for unacknowledged messages (10 minutes to 31 days), the least and its default.
@@ -33,8 +33,8 @@ def wire(topology: Topology, *, rest_port: int, urls: Mapping[str, str]) -> None
     """Make Pub/Sub match the topology; `urls` says where each function takes events.
 
     What exists already is updated, because its function may have moved to another port. A push subscription that the
-    topology no longer knows is deleted, because its old port may be another function's now; and so is what somebody
-    listened by, because whoever was cut off has left it behind, and here nothing expires.
+    topology no longer knows is deleted, because its old port may be another function's now; and so is that of
+    somebody who listened in: whoever was cut off has left it behind, and here nothing expires.
 
     Raises:
         StackError: Pub/Sub refused a request.

@@ -83,7 +83,7 @@ class Blobs:
         return Content(blob, size, _base64(crc32c.to_bytes(4, "big")), _base64(md5.digest()))
 
     def concatenate(self, sources: Iterable[BinaryIO], into: str) -> None:
-        """Write the contents of opened files one behind the other."""
+        """Write the contents of opened files one after the other."""
         with self.write_at(into, 0) as target:
             for source in sources:
                 shutil.copyfileobj(source, target, _CHUNK)

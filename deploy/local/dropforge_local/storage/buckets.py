@@ -62,7 +62,7 @@ class Buckets:
         return bucket
 
     def list(self, *, prefix: str = "", after: str = "", limit: int) -> list[Bucket]:
-        """The buckets in order of name, behind `after`."""
+        """The buckets in order of name, from the one after `after` on."""
         rows = self._database.execute(
             "SELECT * FROM buckets WHERE name > ? AND substr(name, 1, length(?)) = ? ORDER BY name LIMIT ?",
             after,
@@ -105,7 +105,7 @@ class Buckets:
             self._database.execute("DELETE FROM buckets WHERE name = ?", name)
 
     def ensure(self, name: str, *, notify: str | None = None) -> None:
-        """See that a bucket exists, and, where a URL is given, that it is what hears of new objects.
+        """See that a bucket exists, and, where a URL is given, that new objects are announced there.
 
         Raises:
             Invalid: no bucket may have that name.

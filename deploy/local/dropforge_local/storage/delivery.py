@@ -71,7 +71,7 @@ class Courier:
             attempt += 1
 
     async def _attempt(self, owed: int, attempt: int) -> bool:
-        """Whether nothing is owed any more."""
+        """Try to settle a notification; whether that went well."""
         async with self._slots:
             try:
                 await self._settle(owed)

@@ -23,7 +23,7 @@ def download(stored: StoredObject, blobs: Blobs, request: Request) -> Response:
     """The content of an object, or of the range that the request asks for.
 
     Raises:
-        BadRange: the range starts behind the end.
+        BadRange: the range starts beyond the end.
     """
     headers = _headers(stored)
     if _wants_it_decompressed(stored, request):
@@ -78,7 +78,7 @@ def _wants_it_decompressed(stored: StoredObject, request: Request) -> bool:
 
 
 def _range(header: str, size: int) -> tuple[int, int] | None:
-    """First byte and the byte behind the last; None if the whole is wanted (a malformed range is ignored, as by RFC 9110)."""
+    """First byte and the byte after the last; None if the whole is wanted (a malformed range is ignored, as by RFC 9110)."""
     match = _RANGE.fullmatch(header)
     if not match or match.groups() == ("", ""):
         return None

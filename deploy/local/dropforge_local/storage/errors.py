@@ -6,7 +6,7 @@ StorageError
 ├── Conflict             409  the bucket exists, or is not empty
 ├── PreconditionFailed   412  a condition of the request did not hold
 ├── NotModified          304  the same, for a read that asked "only if changed"
-├── BadRange             416  the range starts behind the end
+├── BadRange             416  the range starts beyond the end
 ├── Unavailable          503  try again
 └── NoRoom               507  the disk is full
 
@@ -62,7 +62,7 @@ class NotModified(StorageError):
 
 
 class BadRange(StorageError):
-    """The range starts behind the object's end."""
+    """The range starts beyond the object's end."""
 
     status, reason = 416, "requestedRangeNotSatisfiable"
 

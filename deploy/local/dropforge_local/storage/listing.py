@@ -21,7 +21,7 @@ _MOST_RESULTS = 1000
 
 
 class Position(msgspec.Struct, frozen=True, array_like=True):
-    """A place in the order of a listing: strictly behind this generation of this name."""
+    """A place in the order of a listing: strictly after this generation of this name."""
 
     name: str
     generation: int
@@ -157,7 +157,7 @@ def _beginning(selection: Selection) -> Position:
 
 
 def _common_prefix(name: str, selection: Selection) -> str | None:
-    """The name up to the first delimiter behind the prefix; None if there is no delimiter."""
+    """The name up to the first delimiter after the prefix; None if there is no delimiter."""
     if not selection.delimiter:
         return None
     head, delimiter, _ = name[len(selection.prefix) :].partition(selection.delimiter)

@@ -15,7 +15,7 @@ _LONGEST_HEAD = 64 * 1024
 
 
 class MultipartReader:
-    """The parts of one body, one behind the other: `while (headers := await next_part()) is not None`, then `content()`."""
+    """The parts of one body, one after the other: `while (headers := await next_part()) is not None`, then `content()`."""
 
     def __init__(self, content_type: str, stream: AsyncIterator[bytes]) -> None:
         found = _BOUNDARY.search(content_type)
@@ -27,7 +27,7 @@ class MultipartReader:
         self._line_end = b""
 
     async def next_part(self) -> Mapping[str, str] | None:
-        """The headers of the next part, with names in lower case; None behind the last one.
+        """The headers of the next part, with names in lower case; None after the last one.
 
         Raises:
             Invalid: the body is malformed.
@@ -51,7 +51,7 @@ class MultipartReader:
         """
         end = self._line_end + self._dashes
         while (found := self._buffer.find(end)) < 0:
-            # What could be the beginning of the end is kept.
+            # What could be the beginning of a boundary is held back.
             sure = len(self._buffer) - len(end) + 1
             if sure > 0:
                 yield self._buffer[:sure]
@@ -75,7 +75,7 @@ class MultipartReader:
         return text
 
     async def _begin(self) -> None:
-        """Read up to behind the first boundary, and learn how this client ends its lines."""
+        """Read past the first boundary, and learn how this client ends its lines."""
         await self._until(self._dashes)
         while b"\n" not in self._buffer:
             await self._more()

@@ -56,7 +56,7 @@ def check_object_name(name: object) -> str:
 
 
 def just_behind(prefix: str) -> str:
-    """The first string behind all names that start with the prefix.
+    """The first string after all names that start with the prefix.
 
     Code point order is also the byte order of UTF-8, which is the order of a listing.
     """

@@ -87,7 +87,7 @@ def _versions(existing: Versioned | None) -> tuple[int, int | None]:
 
 
 def whole_number(values: Mapping[str, object], *names: str) -> int | None:
-    """The value of the first of the names that there is, given as text or as a number; None if there is none.
+    """The value of the first of these names that is given, as text or as a number; None if none is.
 
     Raises:
         Invalid: it is no whole number, is negative, or needs more than 63 bits.

@@ -1,6 +1,6 @@
 """Resumable uploads: an object that arrives in pieces, over days if need be.
 
-How many bytes have arrived is the size of the file: nothing else could be wrong about it after a crash.
+The size of the file says how many bytes have arrived: a second count could be wrong after a crash.
 Source: "Resumable uploads" and "Perform resumable uploads", Cloud Storage documentation.
 """
 

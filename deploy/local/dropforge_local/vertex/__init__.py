@@ -10,16 +10,16 @@ stand-in, and a finished job's metadata says so:
 - Machines, accelerators, networks, keys and service accounts are kept and answered, and do nothing.
 - A pipeline other than the tuning template is refused.
 
-What it does as the service does, and where it surprises people:
+What it does as the service does, to people's surprise:
 
-- A step's cache key is its parameters, and those are paths, not contents. A job that asks what an earlier one of its
-  project and location has asked (the template and all its resolved parameters; the output directory is none of them)
-  is answered with that job's model and figures, its tasks SKIPPED, whatever lies at the paths by now. The service
+- A step's cache key is its parameters, and those are paths, not contents. A job with the template and all
+  resolved parameters of an earlier one in its project and location (the output directory is not one of them) is
+  answered with that job's model and figures, its tasks SKIPPED, whatever lies at the paths by now. The service
   caches each step, this server whole jobs that succeeded, until the earlier job or its model is deleted. There is no
-  switch: `PipelineJob` has no field for one, for in the service that is part of a pipeline's specification, which a job
-  from the template leaves empty.
+  switch: `PipelineJob` has no field for one, since the service has it in a pipeline's specification, which a job from
+  the template leaves empty.
 - With `--job-events TOPIC` every job's end is published as a log sink does it (`job_events`): the fast way to hear of it.
 
-What is in store for jobs, operations and predictions can be asked for as faults are (`dropforge_local.faults`), and is
+What is to happen to jobs, operations and predictions can be asked for as faults are (`dropforge_local.faults`), and is
 kept on disk like everything else here.
 """

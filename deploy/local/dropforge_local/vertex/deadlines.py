@@ -1,4 +1,4 @@
-"""Until when jobs are paused, and their cancellations last."""
+"""Until when jobs are paused, and until when their cancellations last."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""What the server does by itself and can be asked to do otherwise; the forms are told in `dropforge_local.faults`."""
+"""What the server does by itself and can be asked to do otherwise; `dropforge_local.faults` describes the forms."""
 
 from dropforge_local.faults.instructions import Form
 from dropforge_local.vertex.tuning.protocol import TASKS

@@ -2,7 +2,7 @@
 
 The log and its payload's type are those of Vertex AI (https://cloud.google.com/logging/docs/api/platform-logs), the rest
 is a `LogEntry` as every sink exports it (https://cloud.google.com/logging/docs/export/pubsub). Of the payload's fields
-only the state is known, by which sinks are told to choose; no other is made up.
+only the state is known, by which a sink can filter; no other is made up.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ _PUBLISH_SECONDS = 5
 
 
 class JobEvents:
-    """Publishes to the Pub/Sub that `PUBSUB_EMULATOR_HOST` names, once: what that does not take is warned of, and lost."""
+    """Publishes to the Pub/Sub that `PUBSUB_EMULATOR_HOST` names, once: what is not taken is lost, with a warning."""
 
     def __init__(self, topic: str) -> None:
         """To `projects/P/topics/T`."""

@@ -45,7 +45,7 @@ def prepare(job: Resource, now: str) -> None:
 
 
 def happen(job: Resource, event: Event, now: str) -> None:
-    """A task told something: the job runs, and fails with its task.
+    """A task reported something: the job runs, or fails with its task.
 
     A task that has ended stays so when a tuner has to begin again.
     """

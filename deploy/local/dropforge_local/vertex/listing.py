@@ -32,7 +32,7 @@ def page(members: Members, request: ListRequest) -> tuple[list[Resource], str]:
     default order no more is read than the page needs.
 
     Raises:
-        ApiError: INVALID_ARGUMENT for a filter, an order or a token that is none, or is not this list's.
+        ApiError: INVALID_ARGUMENT for a malformed filter or order, or a token that is not this list's.
     """
     if request.page_size < 0:
         raise invalid(f"page_size {request.page_size} must not be negative.")

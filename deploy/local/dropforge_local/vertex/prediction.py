@@ -56,7 +56,7 @@ class Predictor:
         self._faults = faults
 
     def predict(self, endpoint_name: str, request: Resource) -> Computation:
-        """Vectors by the model of an endpoint; by their traffic's shares where it has several.
+        """Vectors by the model of an endpoint; of several, by one drawn by the shares of the traffic.
 
         Raises:
             ApiError: NOT_FOUND; FAILED_PRECONDITION when nothing is deployed; INVALID_ARGUMENT naming the instance.

@@ -42,7 +42,7 @@ async def cancel_job(request: Request) -> Response:
 
 
 async def resume_job(request: Request) -> Response:
-    """Let a job go on that was paused; below `/_local`, for the API has no such method."""
+    """Let a paused job go on; below `/_local`, because the API has no such method."""
     vertex_of(request).jobs.resume(name_of(request))
     return JSONResponse({})
 

@@ -57,8 +57,8 @@ class PendingOperation:
 class State:
     """Resources by name; a collection is a parent and a kind (`projects/P/locations/L/endpoints`).
 
-    Every call is durable against the death of the process when it returns, and calls inside `transaction` all or not at all.
-    Used by one thread at a time.
+    Every call is durable against the death of the process when it returns; calls inside `transaction` are so together
+    or not at all. Used by one thread at a time.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -59,7 +59,7 @@ class Tuners:
         limit: int,
         ended: Callable[[Resource], None],
     ) -> None:
-        """Nothing runs yet. `ended` is told of each job that has ended, once that is written down."""
+        """Nothing runs yet. `ended` is called with each job that has ended, once that is written down."""
         self._state = state
         self._models = models
         self._deadlines = deadlines

@@ -7,7 +7,7 @@ terraform {
     }
   }
 
-  # Which bucket is said at `terraform init`.
+  # `terraform init` is told which bucket.
   backend "gcs" {
     prefix = "dropforge/production"
   }

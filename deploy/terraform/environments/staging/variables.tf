@@ -58,7 +58,7 @@ variable "webhook_secret_version" {
 }
 
 variable "console_ingress" {
-  description = "From where the console is reached: ALLOW_INTERNAL_ONLY, ALLOW_INTERNAL_AND_GCLB or ALLOW_ALL."
+  description = "From where the console can be reached: ALLOW_INTERNAL_ONLY, ALLOW_INTERNAL_AND_GCLB or ALLOW_ALL."
   type        = string
   default     = "ALLOW_INTERNAL_ONLY"
 }
@@ -70,13 +70,13 @@ variable "console_viewers" {
 }
 
 variable "console_actions" {
-  description = "Whether people may cancel, rerun, approve, roll back and retire in the console; the operator's file says so, too."
+  description = "Whether people may cancel, rerun, approve, roll back and retire in the console; the operator's file must say so, too."
   type        = bool
   default     = false
 }
 
 variable "console_predictions" {
-  description = "Whether people may try models in the console; the operator's file says so, too."
+  description = "Whether people may try models in the console; the operator's file must say so, too."
   type        = bool
   default     = false
 }
@@ -112,7 +112,7 @@ variable "alert_email" {
 }
 
 variable "budget" {
-  description = "A monthly budget whose passing is told; null for none."
+  description = "A monthly budget; people are told when it is passed; null for none."
   type = object({
     billing_account = string
     currency        = string

@@ -4,7 +4,7 @@ locals {
   passing = ["active/", "bookmarks/", "budget.json", "claims/", "doctor/", "intake/", "past/", "retiring/", "said/", "ticks/"]
 }
 
-# No retention policy on either: it would forbid to replace and to delete objects, and the ledger lives by replacing its
+# No retention policy on either: it would forbid replacing and deleting objects, and the ledger lives by replacing its
 # records and deleting its markers. What protects them is versioning, soft delete, and that only functions may write.
 resource "google_storage_bucket" "data" {
   #checkov:skip=CKV_GCP_62:who touched what is told by Cloud Audit Logs, which an organisation switches on for all

@@ -1,5 +1,5 @@
 locals {
-  # Title, filter, how it is added up, and by what it is told apart.
+  # Title, filter, how it is aggregated, and by which label it is grouped.
   charts = [
     ["Events handled", local.counts["handled"], "ALIGN_DELTA", "service_name"],
     ["Events tried again", local.counts["retried"], "ALIGN_DELTA", "service_name"],

@@ -14,7 +14,7 @@ locals {
   })
 }
 
-# Only an event of Cloud Storage comes by Eventarc: what it may lose after a day, the sweep finds by looking at the bucket.
+# Only Cloud Storage's events come by Eventarc: what it may lose after a day, the sweep finds by looking at the bucket.
 resource "google_cloudfunctions2_function" "function" {
   #checkov:skip=CKV_GCP_124:internal by default; only the console can be opened, and then to named viewers (tests/terraform/policies)
   for_each = local.functions

@@ -1,4 +1,4 @@
-# What tells of a pipeline job's end within seconds. The watcher asks the job itself, and looks every minute anyhow.
+# Tells of a pipeline job's end within seconds. The watcher then looks at the job, as it does every minute anyway.
 resource "google_logging_project_sink" "job_events" {
   project                = var.project
   name                   = "dropforge-pipeline-job-events"

@@ -10,7 +10,7 @@ locals {
     retried   = "jsonPayload.message=\"event.retried\""
     repaired  = "jsonPayload.message=\"record.repaired\""
     unhandled = "jsonPayload.message=\"record.failed\" AND severity>=ERROR"
-    # A sweep that told of a run that stands still names the run as `stuck`: it published dropforge.run.stuck.v1.
+    # A sweep that has published dropforge.run.stuck.v1 for a run that stands still names that run as `stuck`.
     stuck = "jsonPayload.message=\"record.repaired\" AND jsonPayload.stuck:*"
     swept = "jsonPayload.message=\"event.handled\" AND jsonPayload.worker=\"sweep\""
   }
@@ -32,7 +32,7 @@ locals {
   oldest       = "${local.pushed} AND metric.type=\"pubsub.googleapis.com/subscription/oldest_unacked_message_age\""
   dead_letters = "${local.of_pubsub}=starts_with(\"dead-\") AND metric.type=\"pubsub.googleapis.com/subscription/num_undelivered_messages\""
 
-  # Each: what is looked at, how it is added up, from where on it is too much, for how long, and what to do.
+  # Each: what is looked at, how it is aggregated, what value is too high, for how long, and what to do.
   alarms = {
     dead_letters = {
       title     = "dead letters wait"
@@ -148,7 +148,7 @@ resource "google_monitoring_alert_policy" "alarm" {
   }
 }
 
-# The sweep makes good whatever else fails: that it runs is what must be known.
+# The sweep makes good whatever else fails, so it must be known that the sweep itself runs.
 resource "google_monitoring_alert_policy" "no_sweep" {
   project               = var.project
   display_name          = "Dropforge, ${var.environment}: no sweep for half an hour"

@@ -19,7 +19,7 @@ output "topics" {
 }
 
 output "dead_letters" {
-  description = "The subscriptions that hold what a function did not live to handle."
+  description = "The subscriptions that hold what Pub/Sub gave up delivering to a function."
   value       = { for name, subscription in google_pubsub_subscription.dead : name => subscription.id }
 }
 
@@ -29,12 +29,12 @@ output "secrets" {
 }
 
 output "accounts" {
-  description = "As whom each function runs."
+  description = "The account that each function runs as."
   value       = { for name, account in google_service_account.function : name => account.email }
 }
 
 output "runner" {
-  description = "As whom pipeline jobs run; the operator's file names it."
+  description = "The account that pipeline jobs run as; the operator's file names it."
   value       = google_service_account.runner.email
 }
 

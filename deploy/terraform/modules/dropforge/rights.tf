@@ -1,4 +1,4 @@
-# Who may do what. What a function may follows from the ports that its worker names; tests hold the two together.
+# Who may do what. What a function may do follows from the ports that its worker names; tests hold the two together.
 locals {
   members = { for name, account in google_service_account.function : name => "serviceAccount:${account.email}" }
   runner  = "serviceAccount:${google_service_account.runner.email}"

@@ -14,7 +14,7 @@ resource "google_cloud_scheduler_job" "tick" {
     attributes = { schedule = each.key }
   }
 
-  # Not at all by default.
+  # By default a tick is not retried at all.
   retry_config {
     retry_count          = 3
     min_backoff_duration = "5s"

@@ -45,7 +45,7 @@ resource "google_pubsub_subscription" "dead" {
   }
 }
 
-# Push subscriptions of our own, and not Eventarc's hidden ones: these have a dead-letter topic, a backoff, a retention and
+# Push subscriptions of our own, not Eventarc's hidden ones: ours have a dead-letter topic, a backoff, a retention and
 # no expiry, all in the plan; and a function has as many topics as it likes.
 resource "google_pubsub_subscription" "push" {
   for_each = local.subscriptions

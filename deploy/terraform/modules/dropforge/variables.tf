@@ -9,7 +9,7 @@ variable "environment" {
 }
 
 variable "region" {
-  description = "Region of functions, buckets, topics' owners and Vertex AI: one of those in which text embeddings can be tuned."
+  description = "Region of functions, buckets, schedules and Vertex AI: one of those in which text embeddings can be tuned."
   type        = string
   default     = "us-central1"
 }
@@ -92,7 +92,7 @@ variable "slack_token_version" {
 }
 
 variable "webhook_url_version" {
-  description = "Version of the secret `dropforge-webhook-url` that holds the address to which events are sent besides. Empty for nowhere."
+  description = "Version of the secret `dropforge-webhook-url` that holds the address to which events are also sent. Empty for nowhere."
   type        = string
   default     = ""
 
@@ -109,7 +109,7 @@ variable "webhook_secret_version" {
 }
 
 variable "console_ingress" {
-  description = "From where the console is reached. From anywhere still takes a viewer's credentials."
+  description = "From where the console can be reached. Even from anywhere it takes a viewer's credentials."
   type        = string
   default     = "ALLOW_INTERNAL_ONLY"
 
@@ -131,13 +131,13 @@ variable "console_viewers" {
 }
 
 variable "console_actions" {
-  description = "Whether the console may do what people ask for in it: cancel, rerun, approve, roll back, retire. The operator's file allows it, too."
+  description = "Whether the console may do what people ask for in it: cancel, rerun, approve, roll back, retire. The operator's file must allow it, too."
   type        = bool
   default     = false
 }
 
 variable "console_predictions" {
-  description = "Whether the console may ask models for vectors, for people to try them: it costs predictions. The operator's file allows it, too."
+  description = "Whether the console may ask models for vectors, for people to try them: it costs predictions. The operator's file must allow it, too."
   type        = bool
   default     = false
 }
@@ -199,7 +199,7 @@ variable "alert_email" {
 }
 
 variable "budget" {
-  description = "A monthly budget of the project, in units of a currency, whose passing is told; null for none. It stops nothing: the caps of the operator's file do."
+  description = "A monthly budget of the project, in units of a currency; people are told when it is passed; null for none. It stops nothing: the caps of the operator's file do."
   type = object({
     billing_account = string
     currency        = string
@@ -209,7 +209,7 @@ variable "budget" {
 }
 
 variable "grant_tuning_agent" {
-  description = "Whether to give Vertex AI's tuning service agent what tuning takes. Off where the project has no such agent yet (README)."
+  description = "Whether to give Vertex AI's tuning service agent the rights that tuning takes. Off where the project has no such agent yet (README)."
   type        = bool
   default     = true
 }

@@ -1,5 +1,5 @@
 terraform {
-  # Variables that are checked against each other came with 1.9.
+  # Validations that compare variables came with 1.9.
   required_version = ">= 1.9"
   required_providers {
     google = {

@@ -18,7 +18,7 @@ class Block:
     Attributes:
         offset: Bytes of the file before it.
         data: The lines with their ends; a file's last line may have none.
-        left_out: Bytes of a line too long that are not in `data`, its end included; 0 for whole lines.
+        left_out: Bytes of an overlong line that are not in `data`, its end included; 0 for whole lines.
         is_first: Whether nothing comes before it, or only blank lines.
     """
 

@@ -1,10 +1,10 @@
 """The validator: reads a dataset once, line by line, and tells every fault by file and line.
 
 What Vertex documents is checked as documented; what it leaves open (encoding, byte-order marks, line ends, blank
-lines, quoting, duplicate ids) is refused, because it is found out there only minutes into a paid job.
+lines, quoting, duplicate ids) is refused, because there a fault shows only minutes into a paid job.
 
-A file is cut into blocks of whole lines. Each block is inspected by itself (`records`, `labels`), in any process; what
-comes of it is small, and is taken in in order (`dataset`). What only shows at the end is judged then (`judge`).
+A file is cut into blocks of whole lines. Each block is inspected by itself (`records`, `labels`), in any process; the
+results are small, and are taken in one by one (`dataset`). What only shows at the end is judged then (`judge`).
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -62,7 +62,7 @@ def check(
         sizes: Of the files in bytes: what is not known to be small is taken for large.
         catalogue: Knows the base model's languages.
         inspection: Where the blocks are inspected.
-        progress: Is told how many bytes have been taken in since it was told last.
+        progress: Called with how many bytes have been taken in since the last call.
     """
     dataset = Dataset(tuning, findings, limits, sizes or {})
 

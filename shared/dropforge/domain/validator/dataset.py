@@ -101,7 +101,7 @@ class Dataset:
                 first_foreign = before + part.first_foreign
         else:
             self.shelves[file] = shelf
-            del shelf.texts  # half of the shelf's memory, and only of use while reading
+            del shelf.texts  # half of the shelf's memory, and only useful while reading
         self.findings.rows[file] = rows
         if not low <= rows <= high:
             many = f"{rows:,} records" if rows <= high else f"more than {high:,} records"
@@ -200,7 +200,7 @@ class Dataset:
         what: Callable[[int], str],
         column: Callable[[str], int] = lambda _: 0,
     ) -> None:
-        """Tell a fault of each record or label so marked, as long as somebody will read it."""
+        """Tell a fault of each record or label so marked while there is room for findings; count the rest."""
         places = np.flatnonzero(which).tolist()
         room = self.findings.room(code)
         for place in places[:room]:

@@ -1,7 +1,7 @@
 """Ids and texts as 64-bit keys, and which of them came first: half a million of them in a few megabytes.
 
 A key is Python's own hash of a string, which is keyed with a secret of the process: nobody can write a dataset whose
-ids collide on purpose, and by chance one of a million does so once in forty million datasets.
+ids collide on purpose, and by chance only one in forty million datasets of a million ids has a collision.
 """
 
 from collections.abc import Collection

@@ -1,8 +1,8 @@
 """Which texts are alike: short ones by what is left of them when they are folded, long ones by a sketch.
 
 A sketch is a MinHash (Broder, "On the resemblance and containment of documents", 1997). A text's shingles are the 16
-bytes from each byte of one kind on, so that a word put in moves no other shingle. Of each of ten orders of all
-shingles the sketch keeps which of the text's comes first: two texts agree in one order with just the chance of their
+bytes that begin at each byte of a certain kind, so that an inserted word moves no other shingle. For each of ten orders
+of all shingles the sketch keeps which of the text's comes first: the chance that two texts agree in one order is their
 resemblance, the share of shingles that they have in common. Two orders make the key under which a text is found, eight
 decide.
 """
@@ -30,7 +30,7 @@ _MOST_DIFFERENT = 1  # of eight orders; nine of ten lines with one word changed 
 _LOWER = bytes(range(256)).lower()
 _PASSED_OVER = bytes(byte for byte in range(128) if not chr(byte).isalnum())
 
-# Punctuation and spaces beyond ASCII; and that with the letters that have another width than they should.
+# Punctuation and spaces beyond ASCII; and the same together with full-width and half-width letters.
 _PUNCTUATION = (
     "\u00a0\u00a1\u00ab\u00bb\u00bf\u2000-\u205f\u3000-\u3020\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"
 )
@@ -40,10 +40,10 @@ _OUT_OF_FORM = re.compile(f"[{_PUNCTUATION}\uff10-\uff9f]")
 _QUOTE, _SLASH, _U = b'"/u'
 _SHINGLE = 16  # bytes
 _MOST_BYTES, _MOST_OF_AN_ESCAPE = 4, 6  # of a character
-# The last five bits of v, V, 6 and two of the bytes that go on a character: 0.8 % of English and of Japanese.
+# The last five bits of v, V, 6 and two of UTF-8's continuation bytes: 0.8 % of English and of Japanese.
 _MARK = 22
 _FOLD_CASE = np.uint64(0x2020202020202020)
-# Odd numbers without a pattern; each of the latter orders the shingles in another way: two for the key, eight to decide.
+# Odd numbers without a pattern; each of `_ORDERS` orders the shingles in another way: two for the key, eight to decide.
 _MIX = tuple(np.uint64(odd) for odd in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0xBF58476D1CE4E5B9))
 _ORDERS = np.array(
     (
@@ -128,7 +128,7 @@ def _rewritten(texts: Sequence[str]) -> tuple[bytes, Places]:
 
 
 def agree(one: Sketches, other: Sketches) -> NDArray[np.bool_]:
-    """Which texts of the same key are alike indeed."""
+    """Which texts of the same key are really alike."""
     different = (one ^ other).view(np.uint8).reshape(-1, 8)
     return np.asarray(np.count_nonzero(different, axis=1) <= _MOST_DIFFERENT)
 

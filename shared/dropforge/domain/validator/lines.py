@@ -29,7 +29,7 @@ class Lines:
         begins: Where each line begins.
         ends: Where each line ends.
         backslashes: Where a backslash is.
-        escaped: What stands behind each of them.
+        escaped: What stands after each of them.
     """
 
     data: bytes

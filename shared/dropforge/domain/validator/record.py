@@ -38,7 +38,7 @@ _IN_OTHER_WORDS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class _Number:
-    """A number as it is written. None is in a field that is used, so how large it is is nobody's business."""
+    """A number as it is written. None is in a field that is used, so its size does not matter."""
 
     written: str
 
@@ -52,7 +52,7 @@ class _ConstantError(ValueError):
 
 
 def object_in(file: str, number: int, line: str, findings: Findings) -> dict[str, Any] | None:
-    """The object that a line holds; None for none, which is told."""
+    """The object that a line holds; where there is none, None, and a finding says so."""
     code, what, column = "json-malformed", "", 0
     try:
         record = _decoder.decode(line)

@@ -67,7 +67,7 @@ def inspect(
         file: Name in the folder.
         block: Whole lines.
         source: Gives the block's bytes again, should somebody ask.
-        most_tokens: Of a text; what is over is cut off by the model.
+        most_tokens: Of a text; the model cuts off what is beyond.
         english: Whether the model knows English only, so that texts in other scripts are to be counted.
     """
     findings = Findings()
@@ -175,7 +175,7 @@ def _most_names(there: Bytes) -> int:
 
 
 def _others_are_in_order(data: bytes, most_names: int, unused: dict[str, int]) -> bool:
-    """Whether what there is beside the fields that are used is in order too: no name twice, none nested too deeply."""
+    """Whether everything beside the fields that are used is in order too: no name twice, none nested too deeply."""
     try:
         records: list[dict[str, object]] = _objects.decode_lines(data)
         names = sum(names_in(record) for record in records)
@@ -198,7 +198,7 @@ def _one_by_one(file: str, data: bytes, left_out: int, findings: Findings, unuse
         rows += 1
         record = None if text is None else object_in(file, number, text, findings)
         if record is None or text is None:
-            # Its labels would point nowhere, which is not the fault.
+            # Its id counts all the same: labels that name it are not at fault.
             identity, body = identity_in(text or line.decode("utf-8", "replace")), ""
         else:
             _note_unused(unused, [record], [number])

@@ -146,7 +146,7 @@ def _lines(name: str, content: bytes) -> Iterator[tuple[int, str]]:
 
 
 def _hold_out(labels: Labels, *, seed: int) -> tuple[Labels, Labels]:
-    """Part the labels by query: what is left to train on, and what is held out."""
+    """Split the labels by query: what is left to train on, and what is held out."""
     queries = sorted(labels)
     held = max(MIN_QUERIES_OF_A_SPLIT, len(queries) // SPLIT_SHARE)
     if len(queries) < held + MIN_QUERIES_OF_A_SPLIT:

@@ -105,7 +105,7 @@ def identity(base_dimensions: int, dimensions: int) -> Vectors:
 
 
 def relevance(pairs: Pairs) -> npt.NDArray[np.int64]:
-    """Sorted keys of all relevant (query, document) pairs, to look up which negatives are none."""
+    """Sorted keys of all relevant (query, document) pairs, to find negatives that are in fact relevant."""
     return np.unique(_keys(pairs.queries, pairs.documents))
 
 
@@ -138,7 +138,7 @@ def loss_and_gradient(
     relevant: npt.NDArray[np.int64],
     settings: Settings,
 ) -> tuple[float, Vectors]:
-    """The weighted mean loss of a batch and its gradient by the map."""
+    """The weighted mean loss of a batch and its gradient with respect to the map."""
     query_inputs, document_inputs = queries[batch.queries], documents[batch.documents]
     query_sides, document_sides = query_inputs @ matrix, document_inputs @ matrix
     query_units, document_units = unit(query_sides), unit(document_sides)
@@ -161,7 +161,7 @@ def loss_and_gradient(
 
 
 def _cross_entropy(similarities: Vectors, weights: Vectors) -> tuple[float, Vectors]:
-    """Of finding column i in row i; and the gradient by the similarities."""
+    """The loss of finding column i in row i, and its gradient with respect to the similarities."""
     shifted = similarities - similarities.max(axis=1, keepdims=True)
     exponents = np.exp(shifted)
     totals = exponents.sum(axis=1, keepdims=True)
@@ -172,7 +172,7 @@ def _cross_entropy(similarities: Vectors, weights: Vectors) -> tuple[float, Vect
 
 
 def _through_unit(by_unit: Vectors, sides: Vectors, units: Vectors) -> Vectors:
-    """Chain a gradient by unit vectors back to the vectors before normalising."""
+    """Take a gradient with respect to unit vectors back to the vectors before normalising."""
     lengths = np.maximum(np.linalg.norm(sides, axis=1, keepdims=True), np.finfo(np.float32).tiny)
     along = (by_unit * units).sum(axis=1, keepdims=True)
     return np.asarray((by_unit - along * units) / lengths, dtype=np.float32)
