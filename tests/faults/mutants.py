@@ -334,7 +334,7 @@ MUTANTS = (
         (
             Replacement(
                 "actions.cancel",
-                "        progress.catch_up(run)  # who validated it may have been cut off before it was told\n",
+                "        progress.catch_up(run)  # whoever validated it may have been cut off before telling of it\n",
                 "",
             ),
         ),
