@@ -21,6 +21,7 @@ from google.cloud import aiplatform_v1, pubsub_v1, storage
 
 from dropforge import settings
 from dropforge.bootstrap import Ports
+from dropforge.domain.errors import Missing
 from dropforge.domain.runs import Run, State
 from dropforge.domain.topology import PUBLIC
 
@@ -126,18 +127,18 @@ class Deployed:
         Raises:
             Failed, DropforgeError, GoogleAPIError: Something goes on.
         """
-        models = []
+        ended = []
         for summary in list(self.ports.ledger.summaries()):
             while (run := self.ports.ledger.wanted(summary.id)) and not _is_over(run):
                 self.dropforge(*_ending(run), may_be=1)  # what is cancelled may end otherwise: it is looked at again
                 yield f"ended {run.id}"
-            # A job may have succeeded in the moment in which its run was cancelled: the record knows no model then.
-            tuned = run.tuned or (self.ports.tuner.look(run.job).tuned if run.job else None)
-            models += [tuned.model] if tuned else []
-        for model in models:
-            with suppress(NotFound):
-                self._delete(model)
-                yield f"removed {model}"
+            ended += [run] if run else []
+        yield from self.stop()
+        for run in ended:
+            if model := self._model_of(run):
+                with suppress(NotFound):
+                    self._delete(model)
+                    yield f"removed {model}"
 
     def stop(self) -> Iterator[str]:
         """Cancel the jobs that still go on; gives a line for each.
@@ -167,6 +168,20 @@ class Deployed:
                     name = f"projects/{self.project}/subscriptions/{LISTENER}-{topic}"
                     client.delete_subscription(subscription=name)
                     yield f"removed {name}"
+
+    def _model_of(self, run: Run) -> str:
+        """The model that a run's job has left; empty where there is none.
+
+        A job may have been submitted, or have succeeded, at the very moment its run was cancelled: the record knows
+        nothing of it then.
+        """
+        if run.tuned:
+            return run.tuned.model
+        try:
+            look = self.ports.tuner.look(run.job or self.ports.tuner.named(run.id))
+        except Missing:
+            return ""
+        return look.tuned.model if look.tuned else ""
 
     def _delete(self, model: str) -> None:
         """Remove a model; its last deployment may be ending just now."""
