@@ -21,7 +21,6 @@ from google.cloud import aiplatform_v1, pubsub_v1, storage
 
 from dropforge import settings
 from dropforge.bootstrap import Ports
-from dropforge.domain.errors import Missing
 from dropforge.domain.runs import Run, State
 from dropforge.domain.topology import PUBLIC
 
@@ -127,18 +126,20 @@ class Deployed:
         Raises:
             Failed, DropforgeError, GoogleAPIError: Something goes on.
         """
-        ended = []
-        for summary in list(self.ports.ledger.summaries()):
-            while (run := self.ports.ledger.wanted(summary.id)) and not _is_over(run):
+        runs = [summary.id for summary in self.ports.ledger.summaries()]
+        for each in runs:
+            while (run := self.ports.ledger.wanted(each)) and not _is_over(run):
                 self.dropforge(*_ending(run), may_be=1)  # what is cancelled may end otherwise: it is looked at again
                 yield f"ended {run.id}"
-            ended += [run] if run else []
         yield from self.stop()
-        for run in ended:
-            if model := self._model_of(run):
+        client = self._models()
+        where = f"projects/{self.project}/locations/{self.ports.settings.location}"
+        # Not by the records: a job may have left its model, and was cancelled all the same.
+        for each in runs:
+            for model in list(client.list_models({"parent": where, "filter": f'display_name="{each}"'})):
                 with suppress(NotFound):
-                    self._delete(model)
-                    yield f"removed {model}"
+                    self._delete(client, model.name)
+                    yield f"removed {model.name}"
 
     def stop(self) -> Iterator[str]:
         """Cancel the jobs that still go on; gives a line for each.
@@ -169,27 +170,16 @@ class Deployed:
                     client.delete_subscription(subscription=name)
                     yield f"removed {name}"
 
-    def _model_of(self, run: Run) -> str:
-        """The model that a run's job has left; empty where there is none.
-
-        A job may have been submitted, or have succeeded, at the very moment its run was cancelled: the record knows
-        nothing of it then.
-        """
-        if run.tuned:
-            return run.tuned.model
-        try:
-            look = self.ports.tuner.look(run.job or self.ports.tuner.named(run.id))
-        except Missing:
-            return ""
-        return look.tuned.model if look.tuned else ""
-
-    def _delete(self, model: str) -> None:
-        """Remove a model; its last deployment may be ending just now."""
+    def _models(self) -> Any:
         address = self.ports.settings.vertex_endpoint
         options: dict[str, Any] = {"transport": "rest", "client_options": {"api_endpoint": address}}
         if self.ports.settings.has_stand_ins:
             options["credentials"] = AnonymousCredentials()
-        client: Any = aiplatform_v1.ModelServiceClient(**options)
+        return aiplatform_v1.ModelServiceClient(**options)
+
+    @staticmethod
+    def _delete(client: Any, model: str) -> None:
+        """Remove a model; its last deployment may be ending just now."""
         deadline = time.monotonic() + 300
         while True:
             try:
