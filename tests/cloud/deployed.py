@@ -183,7 +183,8 @@ class Deployed:
         deadline = time.monotonic() + 300
         while True:
             try:
-                client.delete_model(name=model.partition("@")[0])  # with every version of it
+                name = model.partition("@")[0]  # with every version of it
+                client.delete_model(name=name).result(timeout=300)
             except NotFound:
                 raise
             except GoogleAPIError:
