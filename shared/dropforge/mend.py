@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 from typing import BinaryIO
 
-from dropforge.domain.datasets import DATA, KNOWN, MANIFEST, ROOT, place_of
+from dropforge.domain.datasets import DATA, KNOWN, MANIFEST, ROOT, bare, place_of
 from dropforge.domain.errors import Refused
 from dropforge.domain.text import printable, shortened
 from dropforge.domain.validator.blocks import LONGEST_LINE
@@ -33,7 +33,6 @@ _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _HEADER = HEADER.encode()
 _LOOSE_HEADER = re.compile(rb"[ \t]*" + _HEADER.replace(b"\t", rb"[ \t]+") + rb"[ \t]*")
 _AMBIGUOUS = re.compile(rb'[\x00-\x1f\x7f",;]')  # a tab, another separator, a quote: spaces may be part of an id
-_PUNCTUATION = re.compile(r"[\W_]")
 _SCORE = re.compile(rb"[0-9]{1,9}")
 _NUMBER = re.compile(rb"[-+.0-9]+")
 
@@ -142,10 +141,10 @@ def _known(names: Collection[str]) -> dict[str, str]:
     """
     alike: dict[str, list[str]] = {}
     for name in names:
-        alike.setdefault(_PUNCTUATION.sub("", name).lower(), []).append(name)
+        alike.setdefault(bare(name), []).append(name)
     known = {}
     for name in KNOWN:
-        near = alike.get(_PUNCTUATION.sub("", name), []) if name in DATA else []
+        near = alike.get(bare(name), []) if name in DATA else []
         if name in names:
             known[name] = name
         elif len(near) == 1:

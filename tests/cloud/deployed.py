@@ -180,10 +180,10 @@ class Deployed:
     @staticmethod
     def _delete(client: Any, model: str) -> None:
         """Remove a model; its last deployment may be ending just now."""
+        name = model.partition("@")[0]  # with every version of it
         deadline = time.monotonic() + 300
         while True:
             try:
-                name = model.partition("@")[0]  # with every version of it
                 client.delete_model(name=name).result(timeout=300)
             except NotFound:
                 raise

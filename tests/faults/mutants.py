@@ -403,7 +403,7 @@ MUTANTS = (
         (
             Replacement(
                 "workers.watch",
-                "    if owed.state in _WITHOUT_JOB and owed.touched < late:\n        return True\n",
+                " or owed.touched < late",
                 "",
             ),
         ),
@@ -414,8 +414,8 @@ MUTANTS = (
         (
             Replacement(
                 "workers.watch",
-                "owed.state in _WITHOUT_JOB and owed.touched < late",
-                "owed.state is State.VALIDATED and owed.touched < late",
+                " or owed.touched < late",
+                " or (owed.state is State.VALIDATED and owed.touched < late)",
             ),
         ),
         SWEEP,

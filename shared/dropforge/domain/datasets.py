@@ -144,6 +144,11 @@ def name_like(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).lstrip("0123456789-")[:40].rstrip("-")
 
 
+def bare(name: str) -> str:
+    """What is left of a file's name when case and punctuation do not count."""
+    return re.sub(r"[\W_]", "", name).lower()
+
+
 def _shape(name: str) -> str:
-    """What is left of a file's name when case, extension and punctuation do not count."""
-    return re.sub(r"[\W_]", "", name.rpartition(".")[0] or name).lower()
+    """What is left of it when its extension does not count either."""
+    return bare(name.rpartition(".")[0] or name)

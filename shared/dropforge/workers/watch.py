@@ -117,8 +117,8 @@ class Watcher:
         """The runs that may have a next step: a deployment, an end that was asked for, or news of a job."""
         at_once = [owed for owed in active if _is_at_once(owed)]
         others = [owed for owed in active if not (_is_at_once(owed) or owed.waits)]
-        late = self.progress.clock.now() - _LAGS
         if others:
+            late = self.progress.clock.now() - _LAGS
             with isolated(listing="jobs"):  # deployments bill by the hour: they are followed all the same
                 unfinished = self.tuner.unfinished()
                 return at_once + [owed for owed in others if _is_news(owed, unfinished.get(owed.run), late)]
@@ -127,9 +127,9 @@ class Watcher:
     def look(self, owed: Owed) -> bool:
         """Take a run's next step, if there is one; says whether there was."""
         run = self.progress.ledger.load(owed.run)
-        if run is None and owed.state is None:  # it is being checked, or that was cut off, which the sweep finds
-            return False
         if run is None:
+            if owed.state is None:  # it is being checked, or that was cut off, which the sweep finds
+                return False
             raise Unreadable(f"run {owed.run} has a marker that tells of its job, but no record")
         self.progress.tell(run, told=owed.told)  # a step that was made, and cut off before it was told
         if run.state in WITH_JOB:
@@ -193,6 +193,4 @@ def _is_news(owed: Owed, job: JobState | None, late: datetime) -> bool:
     """
     if owed.state in WITH_JOB:
         return job is not JobState.WAITING and (job is None or RUN_STATE[job] is not owed.state)
-    if owed.state in _WITHOUT_JOB and owed.touched < late:
-        return True
-    return job is not None or owed.state not in _WITHOUT_JOB
+    return job is not None or owed.state not in _WITHOUT_JOB or owed.touched < late
