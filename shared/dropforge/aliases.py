@@ -2,7 +2,7 @@
 
 aliases/NAME.json the dataset's alias; every write is compare-and-swap on its generation
 retiring/RUN      there while the run's space waits to be retired: its readers have left it, or never came; where a
-                  person asked for it, the metadata holds the request
+                  person asked for it, the metadata holds the request, and whether readers are to be turned away
 """
 
 from collections.abc import Callable, Iterator
@@ -14,24 +14,33 @@ from dropforge import wire
 from dropforge.domain.errors import Conflict, Contended, Missing
 from dropforge.domain.facts import Request
 from dropforge.domain.runs import Run
-from dropforge.domain.spaces import Alias, confirmed, moved, without_previous
+from dropforge.domain.spaces import NEVER, Alias, confirmed, moved, without_previous
 from dropforge.logs import isolated
 from dropforge.markers import RETIRING
 from dropforge.ports import NEW, ObjectStore
 
 Changed = TypeVar("Changed", Alias, Alias | None)
 _ALIASES = "aliases/"
-_BY_HAND, _TOLD = "moved", "told"  # keys of metadata
+_BY_HAND, _TOLD, _EVEN_CURRENT = "moved", "told", "even_current"  # keys of metadata
 _TRIES = 8
 
 
 class Left(NamedTuple):
-    """A space without readers: its run's id, since when, its marker's generation, and a person's request, if any."""
+    """A space without readers, or one that a person wants to go.
+
+    Attributes:
+        run: The run whose space it is.
+        since: Since when.
+        generation: Its marker's.
+        request: A person's request, if any.
+        even_current: Whether that person wants it to go even if readers are pointed to it.
+    """
 
     run: str
     since: datetime
     generation: int
     request: Request | None
+    even_current: bool
 
     @property
     def at_once(self) -> bool:
@@ -84,15 +93,17 @@ class Aliases:
             with suppress(Missing):
                 self._state.annotate(_named(alias.dataset), {_TOLD: alias.request.at.isoformat()})
 
-    def leave(self, run_id: str, request: Request | None = None) -> None:
+    def leave(self, run_id: str, request: Request | None = None, *, even_current: bool = False) -> None:
         """Mark a space as having no readers any more; where a person wants it to go, it is not kept for a rollback."""
-        wish = wire.as_metadata(request) if request else None
-        self._state.write(RETIRING + run_id, b"", replacing=None, metadata=wish)
+        wish = wire.as_metadata(request) if request else {}
+        if even_current:
+            wish[_EVEN_CURRENT] = "yes"
+        self._state.write(RETIRING + run_id, b"", replacing=None, metadata=wish or None)
 
-    def remove(self, dataset: str, run_id: str) -> None:
-        """Point the readers of a dataset nowhere, if they are pointed to a run's space."""
+    def remove(self, dataset: str, run_id: str, *, wanted_until: datetime = NEVER) -> None:
+        """Point the readers of a dataset nowhere, if they are pointed to a run's space, and nobody wanted that later."""
         found = self._read(dataset)
-        if found and found[0].run == run_id:
+        if found and found[0].run == run_id and found[0].wanted_at <= wanted_until:
             self._state.delete(_named(dataset), generation=found[1])
 
     def confirm(self, dataset: str, run_id: str) -> bool:
@@ -145,7 +156,8 @@ class Aliases:
         for file in self._state.list(RETIRING):
             with isolated(object=file.name):
                 wish = wire.from_metadata(file.metadata, Request, file.name) if "by" in file.metadata else None
-                yield Left(file.name.removeprefix(RETIRING), file.updated, file.generation, wish)
+                run_id, even_current = file.name.removeprefix(RETIRING), _EVEN_CURRENT in file.metadata
+                yield Left(run_id, file.updated, file.generation, wish, even_current)
 
     def keep(self, left: Left) -> None:
         """Say that a space has readers again, unless it was left anew meanwhile."""

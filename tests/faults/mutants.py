@@ -315,6 +315,18 @@ MUTANTS = (
         ACTIONS,
     ),
     Mutant(
+        "readers are turned away once, and a look that was held up points them back",
+        (
+            Replacement("actions.retire", "    if left.request and left.even_current:\n", "    if False:\n"),
+            Replacement(
+                "actions.retire",
+                "    left = next(",
+                "    if even_current:\n        aliases.remove(run.dataset, run.id)\n    left = next(",
+            ),
+        ),
+        ACTIONS,
+    ),
+    Mutant(
         "a rollback that is repeated undoes itself",
         (Replacement("actions.rollback", "is_cut_off = not to and aliases.is_untold(dataset)", "is_cut_off = False"),),
         ("tests/faults/test_single_faults.py::test_any_call_fails[calm-rolled-back-before-wishes come true]",),

@@ -75,7 +75,7 @@ CAMPAIGNS = (
             ("... that is retired by hand, and approved again", "calm-retired", SEED, 3),
             ("... approved by people who do not repeat what failed", "calm-approved-once", SEED, 3),
             ("... rolled back by such people", "calm-rolled-back-once", SEED, 7),
-            ("... retired by such people", "calm-retired-once", SEED, 3),
+            ("... retired by such people", "calm-retired-once", SEED, 1),
             ("... that is cancelled once it is validated", "calm-cancelled", 2, 2),
             ("... while its job waits", "calm-cancelled", 6, 2),
             ("... while its job runs", "calm-cancelled", 7, 2),

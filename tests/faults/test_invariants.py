@@ -233,6 +233,11 @@ def test_readers_who_are_pointed_nowhere_are_noticed(monkeypatch):
     assert "readers find what they should" in broken({}, nature=replace(CALM, asks=asks))
 
 
+def test_readers_who_keep_a_space_that_somebody_wanted_gone_are_noticed(monkeypatch):
+    monkeypatch.setattr(retire, "_keeps_readers", lambda run, _, aliases: aliases.confirm(run.dataset, run.id))
+    assert "wishes come true" in broken({}, nature=SCENARIOS["calm-retired-once"].nature)
+
+
 def test_a_move_that_nobody_is_told_of_is_noticed(monkeypatch):
     monkeypatch.setattr(rollback, "confirmed", lambda alias, **_: True)
     assert broken({}, nature=SCENARIOS["calm-rolled-back"].nature) == {"readers find what they should"}

@@ -28,6 +28,7 @@ EVERY = {
     "calm-rolled-back": 47,
     "calm-rolled-back-once": 73,
     "calm-retired": 29,
+    "calm-retired-once": 7,
     "calm-cancelled": 19,
 }
 SEEDS = {"calm-cancelled": (1, 2, 6, 7, 8)}  # while validated, submitted, running, succeeded, deploying

@@ -533,6 +533,16 @@ class TestWhatIsNotServed:
         assert world.only_run().state is State.RETIRED
         assert world.aliases.of("topics") is None
 
+    def test_a_look_that_pointed_readers_to_it_and_was_cut_off_is_made_good_by_the_sweep(self, world):
+        world.deploy("topics", dataset())
+        run = world.only_run()
+        leave(run.id, asked(world), even_current=True, aliases=world.aliases, progress=world.progress)
+        for _ in range(3):
+            world.sweep()
+        world.aliases.move(alias_of(run))
+        world.sweep()
+        assert world.aliases.of("topics") is None
+
 
 class TestClocks:
     def test_a_clock_that_is_behind_keeps_nobody_from_going_back(self, world):
@@ -579,12 +589,45 @@ class TestRetire:
         assert world.aliases.of("topics") is None
         assert list(world.host.endpoints()) == []
 
-    def test_one_that_was_cut_off_is_brought_to_its_end_by_the_next_sweep(self, world):
-        first, _ = renewed(world)
-        leave(first, asked(world), even_current=False, aliases=world.aliases, progress=world.progress)
+    def test_readers_whom_a_late_look_points_back_are_turned_away_again(self, world):
+        """It read the run while it was deploying; another look deployed it, and then a person spoke."""
+        world.deploy("topics", dataset())
+        run = world.only_run()
+        load = world.ledger.load
+
+        def pointed_back(run_id):
+            world.ledger.load = load
+            world.aliases.remove("topics", run_id)
+            world.aliases.move(alias_of(run))
+            return load(run_id)
+
+        world.ledger.wanted = lambda run_id: setattr(world.ledger, "load", pointed_back) or load(run_id)
+        self.gone(world, run.id, even_current=True)
+        assert world.ledger.load == load, "no look was late"
+        assert world.only_run().state is State.RETIRED
+        assert world.aliases.of("topics") is None
+
+    def test_readers_whom_somebody_points_back_after_it_stay(self, world):
+        first, second = renewed(world)
+        world.clock.advance(5)
+        leave(second, asked(world), even_current=True, aliases=world.aliases, progress=world.progress)
+        world.clock.advance(5)
+        for to in (first, second):
+            rollback("topics", to, asked(world), aliases=world.aliases, host=world.host, progress=world.progress)
         for _ in range(3):
             world.sweep()
-        assert world.ledger.load(first).state is State.RETIRED
+        assert world.ledger.load(second).state is State.DEPLOYED
+        assert world.aliases.of("topics").run == second
+
+    @pytest.mark.parametrize("even_current", [False, True])
+    def test_one_that_was_cut_off_is_brought_to_its_end_by_the_next_sweep(self, even_current, world):
+        first, second = renewed(world)
+        wanted = second if even_current else first
+        leave(wanted, asked(world), even_current=even_current, aliases=world.aliases, progress=world.progress)
+        for _ in range(3):
+            world.sweep()
+        assert world.ledger.load(wanted).state is State.RETIRED
+        assert (world.aliases.of("topics") is None) is even_current
 
     def told(self, world):
         """What the world and people are told of retirements."""

@@ -18,7 +18,8 @@ def retire(left: Left, *, aliases: Aliases, host: ModelHost, progress: Progress,
     """Retire a space, unless it has readers again.
 
     First the run says that it is about to go, so that nobody points readers to it any more; then the alias forgets it;
-    then its model and its endpoint go, which takes several calls; then the run says so.
+    then its model and its endpoint go, which takes several calls; then the run says so. Readers are turned away only
+    where a person wants that, and nobody has pointed them to it since.
 
     Args:
         left: The marker that says that readers have left it, or who wants it to go.
@@ -44,9 +45,9 @@ def retire(left: Left, *, aliases: Aliases, host: ModelHost, progress: Progress,
         aliases.keep(left)
         return ignored(f"the run is {run.state}", run.id)
     progress.catch_up(run)  # its retirement must not be told before its deployment
-    if not aliases.confirm(run.dataset, run.id):
+    if not _keeps_readers(run, left, aliases):
         run = _noted(run, "retire", progress)
-    if aliases.confirm(run.dataset, run.id):  # readers came back, before or while the decision was written
+    if _keeps_readers(run, left, aliases):  # readers came back, before or while the decision was written
         run = _noted(run, "open", progress)
         if is_served(run, host):
             aliases.keep(left)
@@ -73,7 +74,7 @@ def leave(run_id: str, request: Request, *, even_current: bool, aliases: Aliases
         progress: Knows the runs.
 
     Returns:
-        What to `retire`.
+        What to `retire`; a sweep does it where nobody else does.
 
     Raises:
         Missing: There is no such run.
@@ -89,14 +90,21 @@ def leave(run_id: str, request: Request, *, even_current: bool, aliases: Aliases
             f"readers of {run.dataset} are pointed to {run.id}: `dropforge rollback {run.dataset}` points them to the "
             "previous space; `--even-current` retires it all the same, and points them nowhere"
         )
-    aliases.leave(run.id, request)
-    if even_current:
-        aliases.remove(run.dataset, run.id)
-    aliases.leave(run.id, request)  # once more: whoever was held up in between removed a later alias
+    aliases.leave(run.id, request, even_current=even_current)
     left = next((left for left in aliases.left() if left.run == run.id), None)
     if left is None:
         raise Contended(f"{run.id} was retired, or its readers came back, at this very moment: look again")
     return left
+
+
+def _keeps_readers(run: Run, left: Left, aliases: Aliases) -> bool:
+    """Whether a space keeps its readers; those whom a person does not want there any more are turned away.
+
+    A look that deployed it, and was held up, may have pointed them there after that person spoke.
+    """
+    if left.request and left.even_current:
+        aliases.remove(run.dataset, run.id, wanted_until=left.request.at)
+    return aliases.confirm(run.dataset, run.id)
 
 
 def _noted(run: Run, decision: Literal["open", "retire"], progress: Progress) -> Run:

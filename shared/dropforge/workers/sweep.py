@@ -248,6 +248,9 @@ class Sweeper:
 
     def _unserved(self, pointer: Pointer) -> str:
         run = self.progress.ledger.load(pointer.run)
+        if run and run.state is State.RETIRED:  # who pointed them there was held up, and cut off before taking it back
+            self.aliases.remove(pointer.dataset, run.id)
+            return "its readers were pointed to what is retired: taken back"
         if run is None or run.state is not State.DEPLOYED or rollback.is_served(run, self.host):
             return ""  # it is on its way, or has come since the endpoints were listed
         return "its readers' model is not served: told" if self.progress.mention(announcements.unserved(run)) else ""

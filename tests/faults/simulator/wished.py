@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from faults.simulator.world import World
 
 Found = Iterator[tuple[str, str]]
+_POINTS_BACK = frozenset({Kind.ROLLBACK, Kind.APPROVE})
 
 
 def asked_of(world: "World", run_id: str) -> set[Kind]:
@@ -152,6 +153,9 @@ def wishes_come_true(world: "World") -> Found:
             yield wish.run, f"{wish}: nobody got an answer"
         elif wish.granted:
             yield from _come_true(world, wish)
+        stays_for_readers = wish.even_current and "readers use it again" in " ".join(wish.refused)
+        if stays_for_readers and not any(other.kind in _POINTS_BACK for other in _about(world, wish.dataset)):
+            yield wish.run, f"{wish}: it stays for its readers, and nobody had wanted them there since"
     for job in world.vertex.jobs.values():
         run = world.records.get(job.run)
         stops = [granted.time for wish in world.wishes for granted in wish.granted if _is_end_of(wish, job.run)]
