@@ -98,7 +98,7 @@ class Aliases:
         wish = wire.as_metadata(request) if request else {}
         if even_current:
             wish[_EVEN_CURRENT] = "yes"
-        self._state.write(RETIRING + run_id, b"", replacing=None, metadata=wish or None)
+        self._state.write(RETIRING + run_id, b"", replacing=None, metadata=wish)
 
     def remove(self, dataset: str, run_id: str, *, wanted_until: datetime = NEVER) -> None:
         """Point the readers of a dataset nowhere, if they are pointed to a run's space, and nobody wanted that later."""

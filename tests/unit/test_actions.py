@@ -593,17 +593,16 @@ class TestRetire:
         """It read the run while it was deploying; another look deployed it, and then a person spoke."""
         world.deploy("topics", dataset())
         run = world.only_run()
-        load = world.ledger.load
+        change = world.ledger.change
 
-        def pointed_back(run_id):
-            world.ledger.load = load
-            world.aliases.remove("topics", run_id)
+        def pointed_back_just_before(*arguments):
+            world.ledger.change = change
             world.aliases.move(alias_of(run))
-            return load(run_id)
+            return change(*arguments)
 
-        world.ledger.wanted = lambda run_id: setattr(world.ledger, "load", pointed_back) or load(run_id)
+        world.ledger.change = pointed_back_just_before
         self.gone(world, run.id, even_current=True)
-        assert world.ledger.load == load, "no look was late"
+        assert world.ledger.change == change, "no look was late"
         assert world.only_run().state is State.RETIRED
         assert world.aliases.of("topics") is None
 

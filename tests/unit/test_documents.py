@@ -71,6 +71,12 @@ def test_a_link_that_leads_nowhere_is_found():
     assert dead_links(ROOT / "x.md", text) == ["gone.md", "README.md#no-such", "docs/gone.png"]
 
 
+def test_every_module_that_a_word_lives_in_is_there():
+    modules = re.findall(r"`([a-z_/]+(?:\.py|\.toml|/))`", WORDS)
+    assert len(modules) > 40
+    assert [module for module in modules if not (ROOT / "shared/dropforge" / module).exists()] == []
+
+
 class TestReadme:
     def test_both_have_the_same_code(self):
         assert [block[0] for block in FENCE.finditer(JAPANESE)] == [block[0] for block in FENCE.finditer(ENGLISH)]

@@ -248,7 +248,7 @@ class Sweeper:
 
     def _unserved(self, pointer: Pointer) -> str:
         run = self.progress.ledger.load(pointer.run)
-        if run and run.state is State.RETIRED:  # who pointed them there was held up, and cut off before taking it back
+        if run and run.state is State.RETIRED:  # whoever pointed them there late was cut off before taking it back
             self.aliases.remove(pointer.dataset, run.id)
             return "its readers were pointed to what is retired: taken back"
         if run is None or run.state is not State.DEPLOYED or rollback.is_served(run, self.host):
